@@ -1,0 +1,2 @@
+/** The public surface of the number formats. */
+export * from "./format.ts";

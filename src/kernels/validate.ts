@@ -1,0 +1,228 @@
+/** What a call owes its kernel: every buffer, uniform and size there, and every slice large enough. */
+import type { BufferSlice, Call, Kernel, MatrixSizes } from "./backend.ts";
+import type { GemmSizes, GemmStrides } from "./gemm.ts";
+import { storageBytes, type StorageType } from "./program.ts";
+import type { Access, Inputs, Outputs } from "./signature.ts";
+
+/** How the number of elements follows from the sizes. */
+type Extent = Access | "a" | "b" | "aScale" | "bScale" | "codeTable";
+
+interface Requirement {
+  readonly name: string;
+  readonly bytes: number;
+  readonly extent: Extent;
+}
+
+interface Requirements {
+  readonly inputs: readonly Requirement[];
+  readonly outputs: readonly Requirement[];
+  readonly uniforms: readonly string[];
+}
+
+const requirementsOf = new WeakMap<Kernel, Requirements>();
+
+/**
+ * The slice of output `name`: the call's own, or, where it is left out, the input of the same name.
+ */
+export function outputSlice(call: Call, name: string): BufferSlice | undefined {
+  return call.outputs[name] ?? call.inputs[name];
+}
+
+/**
+ * Checks a call against its kernel. Cheap: the names are listed once a kernel, the rest is a few products.
+ *
+ * @throws TypeError when a buffer, uniform or size is missing.
+ * @throws RangeError when a slice is too small or misaligned, or a size is not a count.
+ */
+export function checkCall(kernel: Kernel, call: Call): void {
+  let list = requirementsOf.get(kernel);
+  if (!list) requirementsOf.set(kernel, (list = requirements(kernel)));
+  if (kernel.shape === "gemm") checkGemmSizes(kernel.name, kernel.plain, call.sizes as GemmSizes);
+  else checkMatrixSizes(kernel.name, call.sizes as MatrixSizes);
+  for (const name of list.uniforms)
+    if (typeof call.uniforms?.[name] !== "number") throw missing(kernel, "uniform", name);
+  for (const input of list.inputs) checkSlice(kernel, call, input, call.inputs[input.name], "input");
+  for (const output of list.outputs)
+    checkSlice(kernel, call, output, outputSlice(call, output.name), "output");
+}
+
+/**
+ * Elements that a matrix shape reads or writes through an access. `table` gives 0 and `gathered` one row: how far
+ * they reach depends on the data.
+ */
+export function sizeOf(access: Access, sizes: MatrixSizes): number {
+  const rows = sizes.rows * (sizes.outer ?? 1);
+  const some = rows * sizes.columns > 0;
+  switch (access) {
+    case "element":
+      return rows * sizes.columns;
+    case "row":
+      return rows;
+    case "column":
+      return sizes.columns;
+    case "scalar":
+      return some ? 1 : 0;
+    case "gathered":
+      return some ? sizes.columns : 0;
+    case "table":
+      return 0;
+  }
+}
+
+/** Elements from a gemm operand's start to the end of its last one; `rows` × `columns` a batch. */
+export function gemmExtent(
+  sizes: GemmSizes,
+  strides: {
+    readonly outer?: number;
+    readonly inner?: number;
+    readonly row: number;
+    readonly column: number;
+  },
+  rows: number,
+  columns: number,
+): number {
+  const outer = sizes.outer ?? 1;
+  const inner = sizes.inner ?? 1;
+  if (outer * inner * rows * columns === 0) return 0;
+  const batches = (outer - 1) * (strides.outer ?? 0) + (inner - 1) * (strides.inner ?? 0);
+  return batches + (rows - 1) * strides.row + (columns - 1) * strides.column + 1;
+}
+
+function requirements(kernel: Kernel): Requirements {
+  const uniforms = Object.keys(kernel.uniforms);
+  const inputs = declared(kernel.inputs);
+  switch (kernel.shape) {
+    case "pointwise":
+      return { uniforms, inputs, outputs: written(kernel.outputs, "element") };
+    case "rows": {
+      const stored = Object.assign({}, ...kernel.stages.map((stage) => stage.store ?? {})) as Outputs;
+      const outputs = [...written(stored, "element"), ...written(kernel.perRow, "row")];
+      return { uniforms, inputs, outputs };
+    }
+    case "columns":
+      return { uniforms, inputs, outputs: written(kernel.outputs, "column") };
+    case "gather": {
+      const extent = kernel.mode === "gather" ? "element" : "gathered";
+      inputs.push({ name: "index", bytes: 4, extent: "row" });
+      return { uniforms, inputs, outputs: written({ out: kernel.out }, extent) };
+    }
+    case "gemm": {
+      const operands = [...operand("a", kernel.a), ...operand("b", kernel.b)];
+      return { uniforms, inputs: [...operands, ...inputs], outputs: written(kernel.outputs, "element") };
+    }
+  }
+}
+
+const declared = (inputs: Inputs): Requirement[] =>
+  Object.entries(inputs).map(([name, { storage, access }]) => entry(name, storage, access));
+
+const written = (outputs: Outputs, extent: Extent): Requirement[] =>
+  Object.entries(outputs).map(([name, { storage }]) => entry(name, storage, extent));
+
+const entry = (name: string, storage: StorageType, extent: Extent): Requirement => ({
+  name,
+  bytes: storageBytes[storage],
+  extent,
+});
+
+function operand(name: "a" | "b", kind: "f32" | "coded"): Requirement[] {
+  if (kind === "f32") return [entry(name, "f32", name)];
+  return [
+    entry(name, "u8", name),
+    entry(`${name}Table`, "f32", "codeTable"),
+    entry(`${name}Scale`, "f32", `${name}Scale`),
+  ];
+}
+
+function checkSlice(
+  kernel: Kernel,
+  call: Call,
+  { name, bytes, extent }: Requirement,
+  slice: BufferSlice | undefined,
+  role: string,
+): void {
+  if (!slice) throw missing(kernel, role, name);
+  const { offset, buffer } = slice;
+  const needed = bytes * elements(kernel, extent, call.sizes);
+  if (!(offset >= 0) || offset % bytes !== 0)
+    throw new RangeError(
+      `logrung: kernel "${kernel.name}": ${role} "${name}" at byte ${offset}, wants a multiple of ${bytes}`,
+    );
+  if (offset + needed > buffer.bytes)
+    throw new RangeError(
+      `logrung: kernel "${kernel.name}": ${role} "${name}" has ${buffer.bytes - offset} bytes, needs ${needed}`,
+    );
+}
+
+function elements(kernel: Kernel, extent: Extent, sizes: MatrixSizes | GemmSizes): number {
+  return kernel.shape === "gemm"
+    ? gemmElements(extent, sizes as GemmSizes)
+    : sizeOf(extent as Access, sizes as MatrixSizes);
+}
+
+function gemmElements(extent: Extent, sizes: GemmSizes): number {
+  const { m, n, k } = sizes;
+  switch (extent) {
+    case "a":
+      return gemmExtent(sizes, sizes.a, m, k);
+    case "b":
+      return gemmExtent(sizes, sizes.b, k, n);
+    case "aScale":
+      return gemmExtent({ ...sizes, outer: 1, inner: 1 }, scaleStrides(sizes.a), m, k);
+    case "bScale":
+      return gemmExtent({ ...sizes, outer: 1, inner: 1 }, scaleStrides(sizes.b), k, n);
+    case "codeTable":
+      return 256;
+    case "element":
+      return gemmExtent(sizes, { ...sizes.c, column: 1 }, m, n);
+    default:
+      return sizeOf(extent, { rows: m, columns: n });
+  }
+}
+
+const scaleStrides = (strides: GemmStrides) => ({
+  row: strides.scaleRow ?? 0,
+  column: strides.scaleColumn ?? 0,
+});
+
+function checkMatrixSizes(kernel: string, sizes: MatrixSizes): void {
+  checkCount(kernel, "rows", sizes?.rows);
+  checkCount(kernel, "columns", sizes.columns);
+  if (sizes.outer !== undefined) checkCount(kernel, "outer", sizes.outer);
+}
+
+function checkGemmSizes(kernel: string, plain: boolean, sizes: GemmSizes): void {
+  checkCount(kernel, "m", sizes?.m);
+  checkCount(kernel, "n", sizes.n);
+  checkCount(kernel, "k", sizes.k);
+  checkStrides(kernel, "a", sizes.a);
+  checkStrides(kernel, "b", sizes.b);
+  checkCount(kernel, "c.row", sizes.c?.row);
+  checkOptional(kernel, "", sizes);
+  checkOptional(kernel, "c.", sizes.c);
+  if (sizes.accumulate && !plain)
+    throw new TypeError(`logrung: kernel "${kernel}": accumulate wants a gemm without an epilogue`);
+}
+
+function checkStrides(kernel: string, name: "a" | "b", strides: GemmStrides | undefined): void {
+  if (!strides) throw new TypeError(`logrung: kernel "${kernel}": size "${name}" is missing`);
+  checkCount(kernel, `${name}.row`, strides.row);
+  checkCount(kernel, `${name}.column`, strides.column);
+  checkOptional(kernel, `${name}.`, strides);
+  if (strides.scaleRow !== undefined) checkCount(kernel, `${name}.scaleRow`, strides.scaleRow);
+  if (strides.scaleColumn !== undefined) checkCount(kernel, `${name}.scaleColumn`, strides.scaleColumn);
+}
+
+function checkOptional(kernel: string, at: string, sizes: { outer?: number; inner?: number }): void {
+  if (sizes.outer !== undefined) checkCount(kernel, `${at}outer`, sizes.outer);
+  if (sizes.inner !== undefined) checkCount(kernel, `${at}inner`, sizes.inner);
+}
+
+function checkCount(kernel: string, size: string, value: number | undefined): void {
+  if (value === undefined) throw new TypeError(`logrung: kernel "${kernel}": size "${size}" is missing`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`logrung: kernel "${kernel}": size "${size}" is ${value}, wants a count`);
+}
+
+const missing = (kernel: Kernel, role: string, name: string): TypeError =>
+  new TypeError(`logrung: kernel "${kernel.name}": ${role} "${name}" is missing`);

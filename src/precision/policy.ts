@@ -1,0 +1,39 @@
+/** Precision policies: in which format each kind of tensor is held, as data. */
+import type { Rounding } from "../formats/format.ts";
+
+/**
+ * What values are divided by before they are encoded:
+ *
+ * - `tensor`  one number for the tensor: its largest magnitude, for weights the clamp σ* fixed at the start;
+ * - `channel` one for every output channel of a weight or feature of an activation;
+ * - a number  always that one, a power of two so that dividing is exact.
+ */
+export type ScaleRule = "tensor" | "channel" | number;
+
+export interface TensorPrecision {
+  /** A name that `format` knows. */
+  readonly format: string;
+  readonly rounding: Rounding;
+  readonly scale: ScaleRule;
+}
+
+/** Names of a policy's entries, moments apart. */
+export const tensorRoles = ["weight", "activation", "error", "gradient", "update"] as const;
+export type TensorRole = (typeof tensorRoles)[number];
+
+/** The precision of each kind of tensor; null is float32, untouched. */
+export interface Policy extends Readonly<Record<TensorRole, TensorPrecision | null>> {
+  readonly name: string;
+  /** Weights as operands of products. Weights stored as codes (see `update`) are read as they are. */
+  readonly weight: TensorPrecision | null;
+  /** Inputs of products, also as saved for the backward pass. */
+  readonly activation: TensorPrecision | null;
+  /** Gradients with respect to the outputs of products, as operands of the backward products. */
+  readonly error: TensorPrecision | null;
+  /** Gradients of weights, as the optimiser reads them. */
+  readonly gradient: TensorPrecision | null;
+  /** Weights between steps: what the optimiser writes. */
+  readonly update: TensorPrecision | null;
+  /** The optimiser's state between steps: momentum (first) and mean square of the gradient (second). */
+  readonly moment: { readonly first: TensorPrecision | null; readonly second: TensorPrecision | null };
+}

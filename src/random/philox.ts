@@ -1,0 +1,40 @@
+/** Philox4x32-10: random bits as a pure function of a counter and a key. */
+
+export type Words4 = readonly [number, number, number, number];
+/** Two u32 words. */
+export type Key = readonly [number, number];
+
+const M0 = 0xd2511f53;
+const M1 = 0xcd9e8d57;
+const W0 = 0x9e3779b9;
+const W1 = 0xbb67ae85;
+
+/** Upper 32 bits of the 64-bit product of two u32. */
+function multiplyHigh(a: number, b: number): number {
+  const aHigh = a >>> 16;
+  const bHigh = b >>> 16;
+  const aLow = a & 0xffff;
+  const bLow = b & 0xffff;
+  const cross = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const middle = aLow * bHigh + (cross % 0x10000);
+  return (aHigh * bHigh + Math.floor(cross / 0x10000) + Math.floor(middle / 0x10000)) >>> 0;
+}
+
+/**
+ * Ten rounds of Philox4x32: four u32 words from a counter of four and a key of two. For keys and for draws made
+ * once (initial weights); elements of a tensor take the far cheaper `randomBits`.
+ *
+ * @source Salmon, Moraes, Dror, Shaw 2011, Parallel random numbers: as easy as 1, 2, 3, section 4.2.
+ */
+export function philox4x32([c0, c1, c2, c3]: Words4, [k0, k1]: Key): Words4 {
+  for (let round = 0; round < 10; round++) {
+    const high0 = multiplyHigh(M0, c0);
+    const high1 = multiplyHigh(M1, c2);
+    const low0 = Math.imul(M0, c0) >>> 0;
+    const low1 = Math.imul(M1, c2) >>> 0;
+    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    k0 = (k0 + W0) >>> 0;
+    k1 = (k1 + W1) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
