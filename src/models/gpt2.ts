@@ -1,0 +1,144 @@
+/** GPT-2: a decoder-only transformer with pre-norm blocks, learnt positions and a tied output. */
+import { ParameterSet } from "../nn/parameter-set.ts";
+import { precisionAt, type Pass } from "../nn/pass.ts";
+import { add } from "../ops/add.ts";
+import { causalAttention } from "../ops/attention.ts";
+import { dropout } from "../ops/dropout.ts";
+import { embedding } from "../ops/embedding.ts";
+import { gelu } from "../ops/gelu.ts";
+import { layerNorm } from "../ops/layer-norm.ts";
+import { linear } from "../ops/linear.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import type { LanguageModel } from "./model.ts";
+
+export interface Gpt2Config {
+  readonly vocabulary: number;
+  readonly context: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  /**
+   * Deviation of the initial weights: `fan-in` is 1/√in (1/√width for token embeddings, half that for positions), `gpt2`
+   * is 0.02 for all. Projections into the residual stream are divided by √(2 · layers) in both.
+   */
+  readonly init: "fan-in" | "gpt2";
+}
+
+interface Affine {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+}
+
+interface Block {
+  readonly norm1: Affine;
+  readonly qkv: Affine;
+  readonly project: Affine;
+  readonly norm2: Affine;
+  readonly widen: Affine;
+  readonly narrow: Affine;
+}
+
+/** Parameter names follow GPT-2's: `wte`, `wpe`, `h.0.attn.c_attn.weight`, … Weights are [out, in]. */
+class Gpt2 implements LanguageModel {
+  readonly parameters: readonly Parameter[];
+  readonly context: number;
+  readonly vocabulary: number;
+  private readonly device: Device;
+  private readonly heads: number;
+  private readonly tokens: Parameter;
+  private readonly positions: Parameter;
+  private readonly blocks: readonly Block[];
+  private readonly norm: Affine;
+
+  constructor(device: Device, config: Gpt2Config, seed: number) {
+    const { vocabulary, context, layers, width, heads } = config;
+    const set = new ParameterSet(device, seed);
+    this.device = device;
+    this.context = context;
+    this.vocabulary = vocabulary;
+    this.heads = heads;
+    const deviation = config.init === "gpt2" ? 0.02 : width ** -0.5;
+    const positionDeviation = config.init === "gpt2" ? 0.02 : deviation / 2;
+    this.tokens = set.add("wte.weight", [vocabulary, width], "embedding", { deviation });
+    this.positions = set.add("wpe.weight", [context, width], "embedding", { deviation: positionDeviation });
+    this.blocks = Array.from({ length: layers }, (_, i) => makeBlock(set, `h.${i}`, config));
+    this.norm = makeNorm(set, "ln_f", width);
+    this.parameters = set.list;
+  }
+
+  logits(ids: Tensor, batch: number, pass: Pass): Tensor {
+    const length = sizeOf(ids.shape) / batch;
+    const places = Int32Array.from({ length: batch * length }, (_, i) => i % length);
+    const position = embedding(this.positions.tensor, this.device.tensor(places, [batch * length]));
+    let x = add(embedding(this.tokens.tensor, ids), position); // [B T, C]
+    x = dropout(x, pass.dropout, pass.key("embedding dropout"));
+    this.blocks.forEach((block, i) => {
+      x = this.block(x, block, batch, pass, `h.${i}`);
+    });
+    const normal = layerNorm(x, this.norm.weight.tensor, this.norm.bias.tensor);
+    return linear(normal, this.tokens.tensor, null, precisionAt(pass, "head")); // [B T, vocabulary]
+  }
+
+  private block(x: Tensor, block: Block, batch: number, pass: Pass, name: string): Tensor {
+    const apply = (input: Tensor, { weight, bias }: Affine, layer: string): Tensor =>
+      linear(input, weight.tensor, bias.tensor, precisionAt(pass, `${name}.${layer}`));
+    const drop = (input: Tensor, place: string): Tensor =>
+      dropout(input, pass.dropout, pass.key(`${name}.${place} dropout`));
+
+    const a = layerNorm(x, block.norm1.weight.tensor, block.norm1.bias.tensor);
+    const heads = causalAttention(apply(a, block.qkv, "attn.c_attn"), batch, this.heads);
+    const attended = add(x, drop(apply(heads, block.project, "attn.c_proj"), "attn"));
+    const b = layerNorm(attended, block.norm2.weight.tensor, block.norm2.bias.tensor);
+    const wide = gelu(apply(b, block.widen, "mlp.c_fc")); // [B T, 4 C]
+    return add(attended, drop(apply(wide, block.narrow, "mlp.c_proj"), "mlp"));
+  }
+}
+
+function makeNorm(set: ParameterSet, name: string, width: number): Affine {
+  return {
+    weight: set.add(`${name}.weight`, [width], "norm", { value: 1 }),
+    bias: set.add(`${name}.bias`, [width], "bias", { value: 0 }),
+  };
+}
+
+function makeBlock(set: ParameterSet, name: string, config: Gpt2Config): Block {
+  const { width, layers, init } = config;
+  const affine = (layer: string, out: number, from: number, share = 1): Affine => ({
+    weight: set.add(`${name}.${layer}.weight`, [out, from], "matrix", {
+      deviation: (init === "gpt2" ? 0.02 : from ** -0.5) * share,
+    }),
+    bias: set.add(`${name}.${layer}.bias`, [out], "bias", { value: 0 }),
+  });
+  const residual = (2 * layers) ** -0.5;
+  return {
+    norm1: makeNorm(set, `${name}.ln_1`, width),
+    qkv: affine("attn.c_attn", 3 * width, width),
+    project: affine("attn.c_proj", width, width, residual),
+    norm2: makeNorm(set, `${name}.ln_2`, width),
+    widen: affine("mlp.c_fc", 4 * width, width),
+    narrow: affine("mlp.c_proj", width, 4 * width, residual),
+  };
+}
+
+/**
+ * Builds a GPT-2 with fresh float32 parameters.
+ *
+ * @throws RangeError when a size is not a positive integer or the width does not divide by the heads.
+ * @source Radford et al. 2019, Language models are unsupervised multitask learners.
+ */
+export function gpt2(device: Device, config: Gpt2Config, seed: number): LanguageModel {
+  for (const key of ["vocabulary", "context", "layers", "width", "heads"] as const) {
+    const value = config[key];
+    if (!Number.isInteger(value) || value < 1) {
+      throw new RangeError(`logrung: gpt2's ${key} is ${value}, wants a positive integer`);
+    }
+  }
+  if (config.width % config.heads !== 0) {
+    throw new RangeError(
+      `logrung: gpt2's width ${config.width} does not divide by its ${config.heads} heads`,
+    );
+  }
+  return new Gpt2(device, config, seed);
+}

@@ -1,0 +1,27 @@
+/** What a forward pass needs besides parameters and inputs. */
+import type { LinearPrecision } from "../ops/linear.ts";
+import type { Policy } from "../precision/policy.ts";
+import { streamKey, type Key } from "../random/stream.ts";
+
+export interface Pass {
+  readonly policy: Policy;
+  /** Probability of dropping; 0 outside training. */
+  readonly dropout: number;
+  /** The random key of a place in the model, new in every step. */
+  readonly key: (place: string) => Key;
+}
+
+/** The pass of training step t. */
+export function trainingPass(policy: Policy, dropout: number, seed: number, t: number): Pass {
+  return { policy, dropout, key: (place) => streamKey(seed, place, t, "forward") };
+}
+
+/** A pass without dropout; its stochastic roundings, if the policy has any, are the same every time. */
+export function evaluationPass(policy: Policy, seed: number): Pass {
+  return trainingPass(policy, 0, seed, 0);
+}
+
+/** The precision of one linear layer of the pass. */
+export function precisionAt(pass: Pass, layer: string): LinearPrecision {
+  return { policy: pass.policy, key: (purpose) => pass.key(`${layer} ${purpose}`) };
+}

@@ -1,0 +1,36 @@
+/** Dropout, its mask drawn again in the backward pass rather than kept. */
+import { pointwise } from "../kernels/pointwise.ts";
+import { f32, index, select } from "../kernels/program.ts";
+import { randomBits } from "../kernels/random.ts";
+import { element, output } from "../kernels/signature.ts";
+import type { Key } from "../random/stream.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { map } from "./pointwise-op.ts";
+
+const kernel = pointwise(
+  "dropout",
+  { x: element("f32") },
+  { key0: "u32", key1: "u32", threshold: "u32", gain: "f32" },
+  ({ x, key0, key1, threshold, gain }) => ({
+    y: output("f32", select(randomBits(index(), key0, key1).ge(threshold), x.mul(gain), f32(0))),
+  }),
+);
+
+/**
+ *   y = x / (1-p) with probability 1-p, else 0;   dx the same of dy, with the same draw
+ *
+ * The draw of element i is a function of (key, i) alone, so it needs no memory, is the same on every backend and
+ * for any number of threads.
+ *
+ * @param p    probability of dropping, 0 ≤ p < 1; 0 returns x itself.
+ * @param key  one for every use and step.
+ * @throws RangeError when p is outside [0, 1).
+ */
+export function dropout(x: Tensor, p: number, key: Key): Tensor {
+  if (!(p >= 0 && p < 1)) throw new RangeError(`logrung: dropout of ${p}, wants 0 <= p < 1`);
+  if (p === 0) return x;
+  const uniforms = { key0: key[0], key1: key[1], threshold: Math.floor(p * 2 ** 32), gain: 1 / (1 - p) };
+  return x.device.tape.record([x], map(kernel, x, { x }, uniforms), [], (dy) => [
+    map(kernel, x, { x: dy }, uniforms),
+  ]);
+}

@@ -1,0 +1,21 @@
+/** Runs pointwise kernels over whole tensors. */
+import type { PointwiseKernel } from "../kernels/pointwise.ts";
+import { FLOAT32, sizeOf, type Encoding, type Tensor } from "../tensor/tensor.ts";
+
+/**
+ * A new tensor from a pointwise kernel with one output `y`, element by element over `like`'s shape.
+ *
+ * @param inputs  tensors of `like`'s size, or the scalars and tables the kernel declares.
+ */
+export function map(
+  kernel: PointwiseKernel,
+  like: Tensor,
+  inputs: Readonly<Record<string, Tensor>>,
+  uniforms: Readonly<Record<string, number>> = {},
+  encoding: Encoding = FLOAT32,
+): Tensor {
+  const y = like.device.empty(like.shape, encoding);
+  const sizes = { rows: 1, columns: sizeOf(like.shape) };
+  like.device.run(kernel, { inputs, outputs: { y }, uniforms, sizes });
+  return y;
+}

@@ -1,0 +1,92 @@
+/** Matrix products of tensors in any encoding: what linear layers are made of. */
+import { decodeTable } from "../kernels/codec.ts";
+import { gemm, type GemmKernel, type GemmOperand, type GemmStrides } from "../kernels/gemm.ts";
+import { output, perColumn } from "../kernels/signature.ts";
+import type { ScalarFormat } from "../formats/format.ts";
+import type { Device } from "../tensor/device.ts";
+import { isCoded, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { dequantise } from "./quantise.ts";
+
+/** A matrix [rows, columns], read as it lies or transposed. */
+export interface Side {
+  readonly tensor: Tensor;
+  readonly transposed: boolean;
+}
+
+const kernels = new Map<string, GemmKernel>();
+
+function kernelOf(a: GemmOperand, b: GemmOperand, biased: boolean): GemmKernel {
+  const key = `product ${a} ${b}${biased ? " bias" : ""}`;
+  const known = kernels.get(key);
+  if (known) return known;
+  const kernel = biased
+    ? gemm(key, a, b, { bias: perColumn("f32") }, {}, (p, { bias }) => ({ c: output("f32", p.add(bias)) }))
+    : gemm(key, a, b);
+  kernels.set(key, kernel);
+  return kernel;
+}
+
+const tables = new WeakMap<Device, Map<ScalarFormat, Tensor>>();
+
+/** The values of a format's codes at scale 1, on the device, made once. */
+function tableOf(device: Device, format: ScalarFormat): Tensor {
+  const ofDevice = tables.get(device) ?? new Map<ScalarFormat, Tensor>();
+  tables.set(device, ofDevice);
+  const table = ofDevice.get(format) ?? device.keep(device.tensor(decodeTable(format), [256]));
+  ofDevice.set(format, table);
+  return table;
+}
+
+function stridesOf({ tensor, transposed }: Side): GemmStrides {
+  const columns = tensor.shape[1];
+  const lies = transposed ? { row: 1, column: columns } : { row: columns, column: 1 };
+  const axis = isCoded(tensor) ? tensor.encoding.scaleAxis : null;
+  if (axis === null) return lies;
+  const alongRows = (axis === 0) !== transposed;
+  return { ...lies, scaleRow: alongRows ? 1 : 0, scaleColumn: alongRows ? 0 : 1 };
+}
+
+function inputsOf(name: "a" | "b", tensor: Tensor): Record<string, Tensor> {
+  if (!isCoded(tensor)) return { [name]: tensor };
+  const { format, scale } = tensor.encoding;
+  return { [name]: tensor, [`${name}Table`]: tableOf(tensor.device, format), [`${name}Scale`]: scale };
+}
+
+/** Codes wider than a byte have no table for the packer: they are decoded into the step's memory first. */
+function readable({ tensor, transposed }: Side): Side {
+  const wide = isCoded(tensor) && tensor.encoding.format.bits > 8;
+  return wide ? { tensor: dequantise(tensor), transposed } : { tensor, transposed };
+}
+
+/**
+ *   C = A·B (+ bias to each row)
+ *
+ * Each side is float32 or coded; codes of at most 8 bits are decoded while panels are packed, never as a whole.
+ *
+ * @param bias  [n] or null
+ * @returns [m, n] float32, not recorded on the tape.
+ * @throws ShapeError when the inner sizes differ.
+ */
+export function product(left: Side, right: Side, bias: Tensor | null = null): Tensor {
+  const a = readable(left);
+  const b = readable(right);
+  const [m, k] = shapeOf(a);
+  const [inner, n] = shapeOf(b);
+  if (k !== inner) throw new ShapeError(`logrung: product of [${m}, ${k}] and [${inner}, ${n}]`);
+  const { device } = a.tensor;
+  const c = device.empty([m, n]);
+  const kind = (side: Side): GemmOperand => (isCoded(side.tensor) ? "coded" : "f32");
+  device.run(kernelOf(kind(a), kind(b), bias !== null), {
+    inputs: { ...inputsOf("a", a.tensor), ...inputsOf("b", b.tensor), ...(bias ? { bias } : {}) },
+    outputs: { c },
+    sizes: { m, n, k, a: stridesOf(a), b: stridesOf(b), c: { row: n } },
+  });
+  if (a.tensor !== left.tensor) device.free(a.tensor);
+  if (b.tensor !== right.tensor) device.free(b.tensor);
+  return c;
+}
+
+function shapeOf({ tensor, transposed }: Side): readonly [number, number] {
+  const [rows, columns] = tensor.shape;
+  return transposed ? [columns, rows] : [rows, columns];
+}

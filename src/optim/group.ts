@@ -1,0 +1,168 @@
+/** An optimiser at work on a group of parameters: its state in memory, its step. */
+import { format as formatOf } from "../formats/index.ts";
+import type { PointwiseKernel } from "../kernels/pointwise.ts";
+import type { TensorPrecision } from "../precision/policy.ts";
+import { streamKey } from "../random/stream.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Gradients } from "../tensor/tape.ts";
+import { FLOAT32, isCoded, sizeOf, type Encoding, type Tensor } from "../tensor/tensor.ts";
+import { freeCoded, quantise } from "../ops/quantise.ts";
+import { momentUniforms } from "./moments.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { numberOf, resolveOptions, type Options } from "./options.ts";
+import { rootMeanSquare, storeAs } from "./store-weight.ts";
+import { onLadder, updateKernel, type StatePrecision } from "./update-kernel.ts";
+
+export interface GroupSpec {
+  readonly optimizer: Optimizer;
+  /** Options by name; what is left out takes its default. */
+  readonly options: Options;
+  readonly precision: StatePrecision;
+  readonly parameters: readonly Parameter[];
+  /** Seed of the stochastic roundings. */
+  readonly seed: number;
+}
+
+/** What changes from step to step. */
+export interface StepSettings {
+  /** t = 1 for the first. */
+  readonly t: number;
+  /** The schedule's factor of the learning rate. */
+  readonly lrFactor: number;
+  /** Factor of every gradient: clipping by norm, or the mean over accumulated batches. Default 1. */
+  readonly gain?: number;
+}
+
+interface Slot {
+  readonly parameter: Parameter;
+  /** σ*: the bound of float weights, the top rung of coded ones. */
+  readonly scale: Tensor;
+  readonly state: Readonly<Record<string, Tensor>>;
+}
+
+const UNBOUNDED = 3.4028234663852886e38;
+
+/** One optimiser on one group. Build with {@link createGroup}. */
+export class OptimizerGroup {
+  readonly optimizer: Optimizer;
+  readonly options: Options;
+  readonly precision: StatePrecision;
+  readonly slots: readonly Slot[];
+  private readonly kernel: PointwiseKernel;
+  private readonly seed: number;
+
+  constructor(spec: GroupSpec, options: Options, slots: readonly Slot[]) {
+    this.optimizer = spec.optimizer;
+    this.options = options;
+    this.precision = spec.precision;
+    this.seed = spec.seed;
+    this.slots = slots;
+    this.kernel = updateKernel(spec.optimizer, options, spec.precision);
+  }
+
+  /** Updates every parameter that has a gradient, in place. */
+  step(gradients: Gradients, { t, lrFactor, gain = 1 }: StepSettings): void {
+    const lr = numberOf(this.options, "lr") * lrFactor;
+    const rates = this.optimizer.moments(this.options);
+    const common = { ...this.optimizer.uniforms(this.options, lr, t), ...momentUniforms(rates, t), gain };
+    for (const slot of this.slots) {
+      const gradient = gradients.get(slot.parameter.tensor);
+      if (gradient) this.update(slot, gradient, common, t);
+    }
+  }
+
+  private update(slot: Slot, gradient: Tensor, common: Record<string, number>, t: number): void {
+    const { parameter, scale, state } = slot;
+    const { device, shape } = parameter.tensor;
+    const [key0, key1] = streamKey(this.seed, parameter.name, t, "update rounding");
+    const g = this.roundedGradient(parameter, gradient, t);
+    const gScale: Record<string, Tensor> = isCoded(g) ? { gScale: g.encoding.scale } : {};
+    device.run(this.kernel, {
+      inputs: { w: parameter.tensor, g, scale, ...gScale, ...state },
+      outputs: { w: parameter.tensor, ...state },
+      uniforms: { ...common, key0, key1 },
+      sizes: { rows: 1, columns: sizeOf(shape) },
+    });
+    if (g !== gradient && isCoded(g)) freeCoded(g);
+  }
+
+  private roundedGradient(parameter: Parameter, gradient: Tensor, t: number): Tensor {
+    const { gradient: precision } = this.precision;
+    if (!precision) return gradient;
+    return quantise(
+      gradient,
+      { ...precision, scale: "tensor" },
+      0,
+      streamKey(this.seed, parameter.name, t, "gradient rounding"),
+    );
+  }
+
+  /** Everything a checkpoint keeps besides the weights themselves, by name. */
+  tensors(): Record<string, Tensor> {
+    const all: Record<string, Tensor> = {};
+    for (const { parameter, scale, state } of this.slots) {
+      all[`${parameter.name}.scale`] = scale;
+      for (const [field, tensor] of Object.entries(state)) all[`${parameter.name}.${field}`] = tensor;
+    }
+    return all;
+  }
+}
+
+/**
+ * Prepares an optimiser for a group: weights move into their format, state is made.
+ *
+ * @throws OptionError for options the optimiser does not have; RangeError for an all-zero weight on a ladder.
+ */
+export async function createGroup(spec: GroupSpec): Promise<OptimizerGroup> {
+  const { optimizer, precision } = spec;
+  const options = resolveOptions(`optimiser ${optimizer.name}`, optimizer.options, spec.options);
+  const slots: Slot[] = [];
+  for (const parameter of spec.parameters)
+    slots.push(await createSlot(parameter, optimizer, options, precision));
+  return new OptimizerGroup(spec, options, slots);
+}
+
+async function createSlot(
+  parameter: Parameter,
+  optimizer: Optimizer,
+  options: Options,
+  precision: StatePrecision,
+): Promise<Slot> {
+  const { device } = parameter.tensor;
+  const multiple = optimizer.clampScale(options) ?? (onLadder(precision.weight) ? DEFAULT_TOP : null);
+  const bound = multiple === null ? UNBOUNDED : multiple * (await rootMeanSquare(parameter.tensor));
+  if (precision.weight) storeAs(parameter, precision.weight, bound);
+  const { tensor } = parameter;
+  const scale = isCoded(tensor)
+    ? tensor.encoding.scale
+    : device.keep(device.tensor(new Float32Array([bound]), [1]));
+  const rates = optimizer.moments(options);
+  const state: Record<string, Tensor> = {};
+  if (rates.first !== null) state.m = zeros(device, tensor.shape, precision.moment.first);
+  if (rates.second !== null) state.v = zeros(device, tensor.shape, precision.moment.second);
+  return { parameter, scale, state };
+}
+
+/** The top rung of an additive optimiser's weights on a ladder, in root mean squares: room for weights to grow. */
+const DEFAULT_TOP = 16;
+
+/** Code 0 is zero in every format. */
+function zeros(device: Device, shape: readonly number[], precision: TensorPrecision | null): Tensor {
+  const encoding: Encoding = precision ? momentEncoding(device, precision) : FLOAT32;
+  const tensor = device.keep(device.empty(shape, encoding));
+  const size = sizeOf(shape);
+  const bytes = encoding.kind === "coded" && encoding.format.bits <= 8 ? new Uint8Array(size) : null;
+  const wide = encoding.kind === "coded" ? new Uint16Array(size) : new Float32Array(size);
+  device.backend.write(tensor.storage.slice(), bytes ?? wide);
+  return tensor;
+}
+
+const units = new WeakMap<Device, Tensor>();
+
+/** Moments have fixed scales inside their kernel; the encoding's own scale is one, shared. */
+function momentEncoding(device: Device, { format }: TensorPrecision): Encoding {
+  const unit = units.get(device) ?? device.keep(device.tensor(new Float32Array([1]), [1]));
+  units.set(device, unit);
+  return { kind: "coded", format: formatOf(format), scale: unit, scaleAxis: null };
+}

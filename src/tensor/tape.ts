@@ -1,0 +1,180 @@
+/** Reverse-mode differentiation: operations push their vector-Jacobian products, `backward` walks them once. */
+import { element, output } from "../kernels/signature.ts";
+import { pointwise } from "../kernels/pointwise.ts";
+import type { Storage } from "./storage.ts";
+import { ShapeError, sizeOf, type Tensor } from "./tensor.ts";
+
+/**
+ * The vector-Jacobian product of one operation: from dL/d(output) the dL/d(inputs), in order; null for an input that
+ * has none. It may return `dy` itself (an addition does).
+ */
+export type Vjp = (dy: Tensor) => readonly (Tensor | null)[];
+
+interface TapeNode {
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  readonly saved: readonly Tensor[];
+  readonly vjp: Vjp;
+}
+
+/** The operations of one step, in the order they ran. */
+export class Tape {
+  private readonly nodes: TapeNode[] = [];
+  private paused = 0;
+
+  get recording(): boolean {
+    return this.paused === 0;
+  }
+
+  /**
+   * Records an operation and returns its output, tracked when gradients can flow to an input.
+   *
+   * @param saved  tensors made by the operation that only its vjp reads; `backward` frees them after it.
+   */
+  record(inputs: readonly Tensor[], out: Tensor, saved: readonly Tensor[], vjp: Vjp): Tensor {
+    if (!this.recording || !inputs.some((x) => x.tracked)) {
+      for (const tensor of saved) tensor.device.free(tensor);
+      return out;
+    }
+    const tracked = { ...out, tracked: true };
+    this.nodes.push({ inputs, output: tracked, saved, vjp });
+    return tracked;
+  }
+
+  /** Runs `body` without recording: evaluation. */
+  async without<T>(body: () => T | Promise<T>): Promise<T> {
+    this.paused++;
+    try {
+      return await body();
+    } finally {
+      this.paused--;
+    }
+  }
+
+  clear(): void {
+    this.nodes.length = 0;
+  }
+
+  /** Takes the nodes, latest first, leaving the tape empty. */
+  drain(): TapeNode[] {
+    return this.nodes.splice(0).reverse();
+  }
+}
+
+const addInto = pointwise(
+  "accumulate gradient",
+  { a: element("f32"), b: element("f32") },
+  {},
+  ({ a, b }) => ({
+    sum: output("f32", a.add(b)),
+  }),
+);
+
+/**
+ * The gradients still needed, by tensor. Several may share one storage (an addition hands the same `dy` to both
+ * sides), so storages are counted and freed with their last entry.
+ */
+class GradientTable {
+  private readonly entries = new Map<Tensor, Tensor>();
+  private readonly counts = new Map<Storage, number>();
+
+  /** Adds a contribution to a tensor's gradient. */
+  add(tensor: Tensor, gradient: Tensor): void {
+    if (sizeOf(tensor.shape) !== sizeOf(gradient.shape)) {
+      throw new ShapeError(
+        `logrung: gradient [${gradient.shape.join()}] for a tensor [${tensor.shape.join()}]`,
+      );
+    }
+    const before = this.entries.get(tensor);
+    const after = before ? this.sum(before, gradient) : gradient;
+    if (after === before) {
+      if (!this.counts.has(gradient.storage)) gradient.device.free(gradient);
+      return;
+    }
+    this.count(after.storage, 1);
+    this.entries.set(tensor, after);
+    if (before) {
+      this.drop(before);
+      if (!this.counts.has(gradient.storage)) gradient.device.free(gradient);
+    }
+  }
+
+  /** Removes and returns a tensor's gradient; its storage stays counted until {@link drop}. */
+  take(tensor: Tensor): Tensor | undefined {
+    const gradient = this.entries.get(tensor);
+    this.entries.delete(tensor);
+    return gradient;
+  }
+
+  drop(gradient: Tensor): void {
+    this.count(gradient.storage, -1);
+  }
+
+  /** What is left: the gradients of the leaves. */
+  rest(): Map<Tensor, Tensor> {
+    return this.entries;
+  }
+
+  private sum(a: Tensor, b: Tensor): Tensor {
+    const shared = (this.counts.get(a.storage) ?? 0) > 1 || a.storage === b.storage;
+    const target = shared ? a.device.empty(a.shape) : a;
+    const sizes = { rows: 1, columns: sizeOf(a.shape) };
+    a.device.run(addInto, { inputs: { a, b }, outputs: { sum: target }, sizes });
+    return target;
+  }
+
+  private count(storage: Storage, change: number): void {
+    const count = (this.counts.get(storage) ?? 0) + change;
+    this.counts.set(storage, count);
+    if (count > 0) return;
+    this.counts.delete(storage);
+    this.release?.(storage);
+  }
+
+  private readonly release: ((storage: Storage) => void) | null;
+  constructor(release: (storage: Storage) => void) {
+    this.release = release;
+  }
+}
+
+/** Gradients of the leaves of a loss (its parameters), float32, freed at the end of the step. */
+export type Gradients = ReadonlyMap<Tensor, Tensor>;
+
+/**
+ * Walks the tape from a scalar loss: dL/dθ for every tracked tensor that no operation made.
+ *
+ * Memory is given back on the way: an operation's output and what it saved are freed as soon as its own vjp has run,
+ * since every later reader's vjp ran before. The loss itself stays.
+ *
+ * @throws ShapeError when the loss is not a scalar; Error when nothing tracked leads to it.
+ */
+export function backward(loss: Tensor): Gradients {
+  const { device } = loss;
+  if (sizeOf(loss.shape) !== 1)
+    throw new ShapeError(`logrung: backward from shape [${loss.shape.join()}], wants a scalar`);
+  const nodes = device.tape.drain();
+  if (!loss.tracked) throw new Error("logrung: backward from a loss that no tracked tensor leads to");
+  const table = new GradientTable((storage) => device.release(storage));
+  table.add(loss, device.tensor(new Float32Array([1]), loss.shape));
+  for (const node of nodes) {
+    const dy = table.take(node.output);
+    if (dy) {
+      node.vjp(dy).forEach((gradient, i) => {
+        const input = node.inputs[i];
+        if (!gradient) return;
+        if (input.tracked) table.add(input, gradient);
+        else if (gradient.storage !== dy.storage) device.free(gradient);
+      });
+      table.drop(dy);
+    }
+    freeAfter(node, loss);
+  }
+  return table.rest();
+}
+
+function freeAfter(node: TapeNode, loss: Tensor): void {
+  const { device, storage } = node.output;
+  for (const tensor of node.saved) device.free(tensor);
+  const isView = node.inputs.some((input) => input.storage === storage);
+  if (!isView && storage !== loss.storage) device.release(storage);
+}
