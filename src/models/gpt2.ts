@@ -11,20 +11,7 @@ import { linear } from "../ops/linear.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
-import type { LanguageModel } from "./model.ts";
-
-export interface Gpt2Config {
-  readonly vocabulary: number;
-  readonly context: number;
-  readonly layers: number;
-  readonly width: number;
-  readonly heads: number;
-  /**
-   * Deviation of the initial weights: `fan-in` is 1/√in (1/√width for token embeddings, half that for positions), `gpt2`
-   * is 0.02 for all. Projections into the residual stream are divided by √(2 · layers) in both.
-   */
-  readonly init: "fan-in" | "gpt2";
-}
+import type { LanguageModel, LanguageModelConfig, LanguageModelDefinition } from "./model.ts";
 
 interface Affine {
   readonly weight: Parameter;
@@ -40,7 +27,12 @@ interface Block {
   readonly narrow: Affine;
 }
 
-/** Parameter names follow GPT-2's: `wte`, `wpe`, `h.0.attn.c_attn.weight`, … Weights are [out, in]. */
+/**
+ * Parameter names follow GPT-2's: `wte.weight`, `wpe.weight`, `h.0.attn.c_attn.weight`, … Weights are [out, in].
+ *
+ * Initial deviations: `fan-in` is 1/√in (1/√width for token embeddings, half that for positions), `gpt2` is 0.02 for
+ * all. Projections into the residual stream are divided by √(2 · layers) in both.
+ */
 class Gpt2 implements LanguageModel {
   readonly parameters: readonly Parameter[];
   readonly context: number;
@@ -52,7 +44,7 @@ class Gpt2 implements LanguageModel {
   private readonly blocks: readonly Block[];
   private readonly norm: Affine;
 
-  constructor(device: Device, config: Gpt2Config, seed: number) {
+  constructor(device: Device, config: LanguageModelConfig, seed: number) {
     const { vocabulary, context, layers, width, heads } = config;
     const set = new ParameterSet(device, seed);
     this.device = device;
@@ -103,7 +95,7 @@ function makeNorm(set: ParameterSet, name: string, width: number): Affine {
   };
 }
 
-function makeBlock(set: ParameterSet, name: string, config: Gpt2Config): Block {
+function makeBlock(set: ParameterSet, name: string, config: LanguageModelConfig): Block {
   const { width, layers, init } = config;
   const affine = (layer: string, out: number, from: number, share = 1): Affine => ({
     weight: set.add(`${name}.${layer}.weight`, [out, from], "matrix", {
@@ -128,7 +120,7 @@ function makeBlock(set: ParameterSet, name: string, config: Gpt2Config): Block {
  * @throws RangeError when a size is not a positive integer or the width does not divide by the heads.
  * @source Radford et al. 2019, Language models are unsupervised multitask learners.
  */
-export function gpt2(device: Device, config: Gpt2Config, seed: number): LanguageModel {
+export function gpt2(device: Device, config: LanguageModelConfig, seed: number): LanguageModel {
   for (const key of ["vocabulary", "context", "layers", "width", "heads"] as const) {
     const value = config[key];
     if (!Number.isInteger(value) || value < 1) {
@@ -142,3 +134,9 @@ export function gpt2(device: Device, config: Gpt2Config, seed: number): Language
   }
   return new Gpt2(device, config, seed);
 }
+
+export const model: LanguageModelDefinition = {
+  name: "gpt2",
+  summary: "decoder-only transformer: pre-norm blocks, learnt positions, tied output",
+  build: gpt2,
+};

@@ -1,5 +1,6 @@
 /** What training needs of a model. */
 import type { Pass } from "../nn/pass.ts";
+import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -15,4 +16,23 @@ export interface LanguageModel {
    * @returns logits, [sequences · length, vocabulary]
    */
   logits(ids: Tensor, batch: number, pass: Pass): Tensor;
+}
+
+/** Sizes that every language model is built from. */
+export interface LanguageModelConfig {
+  readonly vocabulary: number;
+  readonly context: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly init: "fan-in" | "gpt2";
+}
+
+/** An architecture. Registered by being exported as `model`. */
+export interface LanguageModelDefinition {
+  readonly name: string;
+  /** One line for lists. */
+  readonly summary: string;
+  /** Fresh float32 parameters, drawn from the seed. @throws RangeError for sizes that do not fit. */
+  build(device: Device, config: LanguageModelConfig, seed: number): LanguageModel;
 }

@@ -1,0 +1,17 @@
+// Written by tools/generate-registries.ts; do not edit.
+import { command as doctor } from "./doctor.ts";
+import { command as evaluate } from "./eval.ts";
+import { command as generate } from "./generate.ts";
+import { command as inspect } from "./inspect.ts";
+import { command as report } from "./report.ts";
+import { command as train } from "./train.ts";
+
+/** Every module of this folder that exports `command`, by file name. */
+export const commands = {
+  doctor,
+  eval: evaluate,
+  generate,
+  inspect,
+  report,
+  train,
+} as const;

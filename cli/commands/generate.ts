@@ -1,0 +1,88 @@
+/** `logrung generate`: samples text from a run's language model. */
+import { checkPositionals } from "../arguments.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { UsageError } from "../errors.ts";
+
+function numberOf(values: CommandContext["values"], key: string, fallback: number): number {
+  const given = values[key];
+  if (given === undefined) return fallback;
+  const value = Number(given);
+  if (given !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new UsageError(`--${key} is "${String(given)}", wants a number >= 0`);
+}
+
+async function run(context: CommandContext): Promise<void> {
+  const { positionals, values, json, stdout, cwd, signal } = context;
+  checkPositionals(command, positionals, 1, 1);
+  const [folder] = positionals;
+  const { resolve } = await import("node:path");
+  const { openRun } = await import("../session.ts");
+  const { byteTokenizer } = await import("../../src/data/byte-tokenizer.ts");
+  const { sample } = await import("../../src/models/sample.ts");
+  const checkpoint = typeof values.checkpoint === "string" ? values.checkpoint : undefined;
+  const opened = await openRun(resolve(cwd, folder), checkpoint);
+  try {
+    const { config, device, policy, trainer, position } = opened;
+    const prompt = typeof values.prompt === "string" ? values.prompt : config.sample.prompt;
+    if (prompt === "") throw new UsageError("--prompt is empty, wants at least one character");
+    const options = {
+      length: numberOf(values, "length", config.sample.length),
+      temperature: numberOf(values, "temperature", config.sample.temperature),
+      topK: numberOf(values, "top-k", config.sample.topK),
+      seed: numberOf(values, "seed", config.seed),
+    };
+    const stream = byteTokenizer.stream();
+    let text = "";
+    const say = (piece: string): void => {
+      text += piece;
+      if (!json) stdout.write(piece);
+    };
+    if (!json) stdout.write(prompt);
+    for await (const symbol of sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options)) {
+      say(stream.push([symbol]));
+      if (signal.aborted) break;
+    }
+    say(stream.end());
+    stdout.write(
+      json ? `${JSON.stringify({ run: folder, step: position.step, prompt, text, ...options })}\n` : "\n",
+    );
+  } finally {
+    await opened.close();
+  }
+}
+
+export const command: Command = {
+  name: "generate",
+  summary: "sample text from a run's language model",
+  usage: "generate <run> [--prompt <text>] [--length <n>] [--temperature <t>] [--top-k <k>] [--seed <n>]",
+  options: [
+    { name: "prompt", type: "string", placeholder: "<text>", doc: "text to go on from; default the run's" },
+    {
+      name: "length",
+      type: "string",
+      placeholder: "<n>",
+      doc: "bytes to draw; default the run's sample.length",
+    },
+    {
+      name: "temperature",
+      type: "string",
+      placeholder: "<t>",
+      doc: "0 takes the likeliest; default the run's",
+    },
+    { name: "top-k", type: "string", placeholder: "<k>", doc: "draw among the k likeliest; 0 is all" },
+    {
+      name: "seed",
+      type: "string",
+      placeholder: "<n>",
+      doc: "default the run's; another gives another text",
+    },
+    {
+      name: "checkpoint",
+      type: "string",
+      placeholder: "step-<n>",
+      doc: "which checkpoint; default the newest",
+    },
+  ],
+  examples: ['logrung generate runs/mine --prompt "export function " --length 200'],
+  run,
+};

@@ -1,0 +1,66 @@
+/** `logrung train`: trains a language model, from a recipe, a config file, or a run to go on with. */
+import type { Command, CommandContext } from "../command.ts";
+import { UsageError } from "../errors.ts";
+import type { TrainRequest } from "../training.ts";
+
+async function run(context: CommandContext): Promise<number | void> {
+  const request = requestOf(context);
+  const { train } = await import("../training.ts");
+  return train(request, context);
+}
+
+function requestOf({ positionals, values, config }: CommandContext): TrainRequest {
+  const [source, ...rest] = positionals;
+  if (rest.length > 0)
+    throw new UsageError(`train takes one recipe or config file, got "${positionals.join(" ")}"`);
+  const text = (key: string): string | undefined =>
+    typeof values[key] === "string" ? values[key] : undefined;
+  const resume = text("resume");
+  const checkpoint = text("checkpoint");
+  if (resume !== undefined && source !== undefined) {
+    throw new UsageError(`--resume goes on with a run's own configuration; leave out "${source}"`);
+  }
+  if (checkpoint !== undefined && resume === undefined)
+    throw new UsageError("--checkpoint needs --resume <run>");
+  const named = config.some(({ key }) => key === "data.path");
+  if (resume === undefined && source === undefined && !named) {
+    throw new UsageError(
+      "train what? Name a recipe (own-source, text), a config.json, or a text: --data <file>",
+    );
+  }
+  return {
+    source: source ?? (resume === undefined ? "text" : undefined),
+    assignments: config,
+    resume,
+    checkpoint,
+    dryRun: values["dry-run"] === true,
+  };
+}
+
+export const command: Command = {
+  name: "train",
+  summary: "train a language model; writes a run folder that can be resumed, scored and sampled from",
+  usage: "train <recipe | config.json> [--key=value …] | train --resume <run> [--key=value …]",
+  takesConfig: true,
+  options: [
+    {
+      name: "resume",
+      type: "string",
+      placeholder: "<run>",
+      doc: "go on with a run, bit for bit as if it had never stopped",
+    },
+    {
+      name: "checkpoint",
+      type: "string",
+      placeholder: "step-<n>",
+      doc: "with --resume: from this checkpoint; default the newest",
+    },
+    { name: "dry-run", type: "boolean", doc: "print the resolved configuration and stop" },
+  ],
+  examples: [
+    "logrung train own-source",
+    "logrung train text --data shakespeare.txt --optimizer adamw --precision fp32 --steps 600",
+    "logrung train --resume runs/own-source-20260131-120000-3fa2",
+  ],
+  run,
+};

@@ -1,0 +1,183 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { JsonObject } from "../../src/train/json.ts";
+import { ConfigError } from "./config-error.ts";
+import { configKeys, configNames, keysHelp } from "./keys.ts";
+import { mergeLayers } from "./merge.ts";
+import { type ConfigRequest, resolveConfig, type TrainConfig } from "./resolve.ts";
+import { resumeConflicts } from "./resume.ts";
+import { configSchemaJson } from "./schema.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "logrung-config-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Resolves as `train <source> <flags>` would, run in `folder`. */
+function train(source: string | undefined, ...flags: string[]): Promise<TrainConfig> {
+  const names = configNames();
+  const assignments = flags.map((flag) => {
+    const [written, ...value] = flag.slice(2).split("=");
+    return { key: names.resolve(written)?.key ?? written, value: value.join("=") };
+  });
+  const request: ConfigRequest = { source, assignments, cwd: folder };
+  return resolveConfig(request);
+}
+
+async function faults(source: string | undefined, ...flags: string[]): Promise<string> {
+  const error = await train(source, ...flags).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(ConfigError);
+  return (error as ConfigError).message;
+}
+
+describe("layers", () => {
+  it("defaults, recipe, file and flags, the later over the earlier", async () => {
+    const file = {
+      recipe: "own-source",
+      steps: 20,
+      batch: 4,
+      model: { layers: 2 },
+      optimizer: { beta: 0.9 },
+    };
+    await writeFile(join(folder, "c.json"), JSON.stringify({ $schema: "./s.json", ...file }));
+    const config = await train("c.json", "--batch=16", "--model.width=64", "--lr=0.1");
+    expect(config).toMatchObject({
+      recipe: "own-source",
+      steps: 20,
+      batch: 16,
+      model: { layers: 2, width: 64, heads: 4 },
+      optimizer: { name: "lns-madam", lr: 0.1, beta: 0.9, momentum: 0.9, bound: 10 },
+      precision: "state8",
+      seed: 1,
+    });
+  });
+
+  it("another optimiser drops the options and the precision chosen for the one below", async () => {
+    const config = await train("own-source", "--optimizer=adamw", "--lr=0.003");
+    expect(config.precision).toBe("fp32");
+    expect(config.optimizer).toEqual({
+      name: "adamw",
+      lr: 0.003,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      weightDecay: 0.01,
+    });
+    expect((await train("own-source", "--optimizer=lns-madam")).optimizer.momentum).toBe(0.9);
+    expect((await train("own-source", "--optimizer=adamw", "--precision=state16")).precision).toBe("state16");
+    const under = { exempt: { optimizer: { name: "adamw", lr: 1 }, embeddings: true }, precision: "p" };
+    expect(mergeLayers(under, { exempt: { optimizer: { name: "madam" } } })).toEqual({
+      exempt: { optimizer: { name: "madam" }, embeddings: true },
+      precision: "p",
+    });
+  });
+
+  it("a role's format is laid over the preset below it", async () => {
+    const both = { preset: "state8", update: "lns8-g32" };
+    expect((await train("own-source", "--precision.update=lns8-g32")).precision).toEqual(both);
+    const flags = ["--precision=state16", "--precision.update=lns8-g32"];
+    expect((await train("own-source", ...flags)).precision).toEqual({ ...both, preset: "state16" });
+    const plain = await train("own-source", "--optimizer=adamw", "--precision.activation=bf16");
+    expect(plain.precision).toEqual({ preset: "fp32", activation: "bf16" });
+  });
+
+  it("a resolved configuration resolves to itself", async () => {
+    const once = await train("own-source", "--data=a.txt", "--data=b.txt", "--precision.update=lns8-g16");
+    expect(once.data.path).toEqual([join(folder, "a.txt"), join(folder, "b.txt")]);
+    const base = JSON.parse(JSON.stringify(once)) as JsonObject;
+    expect(await resolveConfig({ base, cwd: "/" })).toEqual(once);
+    await writeFile(join(folder, "config.json"), JSON.stringify(once));
+    expect(await train("config.json")).toEqual(once);
+  });
+
+  it("a file without a recipe needs its own text", async () => {
+    await writeFile(join(folder, "c.json"), '{"steps": 3}');
+    expect(await faults("c.json")).toMatch(/"data\.path" is missing.*--data path/);
+    expect((await train("c.json", "--data=x.txt")).recipe).toBe("custom");
+    expect(await faults("text")).toMatch(/"data\.path" is missing/);
+    expect(await faults(undefined)).toMatch(/"data\.path" is missing/);
+  });
+});
+
+describe("complaints", () => {
+  it.each([
+    [["--steps=abc"], '"steps" is "abc", wants a number'],
+    [["--steps=0"], '"steps" is 0, wants >= 1'],
+    [["--steps=1.5"], '"steps" is 1.5, wants a whole number'],
+    [["--steps="], '"steps" is "", wants a number'],
+    [["--backend=wasn"], '"backend" is "wasn" (did you mean "wasm"? known: wasm, reference)'],
+    [["--optimizer=adam"], '"optimizer.name" is "adam" (did you mean "adamw"? known: '],
+    [["--optimizer.betta=1"], 'unknown key "optimizer.betta" of lns-madam (did you mean "beta"? known: lr, '],
+    [["--exempt.optimizer.bound=1"], 'unknown key "exempt.optimizer.bound" of adamw'],
+    [["--exempt.embeddings=yes"], '"exempt.embeddings" is "yes", wants true or false'],
+    [["--data.validationFraction=1"], '"data.validationFraction" is 1, wants < 1'],
+    [["--model.heads=5"], '"model.width" is 128, wants a multiple of "model.heads", 5'],
+  ])("%j: %s", async (flags, message) => expect(await faults("own-source", ...flags)).toContain(message));
+
+  it("come from the schemas of optimisers and precision too", async () => {
+    await expect(train("own-source", "--lr=-1")).rejects.toThrow(
+      /lns-madam's lr is -1, wants a finite number > 0/,
+    );
+    await expect(train("own-source", "--precision=state9")).rejects.toThrow(
+      /"state9" \(did you mean "state8"\?/,
+    );
+    await expect(train("own-source", "--precision.update=lns9")).rejects.toThrow(/unknown format "lns9"/);
+  });
+
+  it("name every wrong key of a file at once, with its full path", async () => {
+    const file = { recipe: "own-source", stepss: 1, model: { layer: 2 }, batch: "8", backend: "gpu" };
+    await writeFile(join(folder, "c.json"), JSON.stringify(file));
+    const message = await faults("c.json");
+    expect(message).toContain(
+      'unknown key "stepss" (did you mean "steps"? known: recipe, seed, steps, data, ',
+    );
+    expect(message).toContain('unknown key "model.layer" (did you mean "model.layers"? known: model.name, ');
+    expect(message).toContain('"batch" is "8", wants a number');
+    expect(message).toContain('"backend" is "gpu" (');
+  });
+
+  it("tell an unknown recipe from a missing, broken or strange file", async () => {
+    expect(await faults("own-sorce")).toMatch(/unknown recipe "own-sorce" \(did you mean "own-source"\?/);
+    await expect(train("no.json")).rejects.toThrow(/cannot read ".*no\.json": no such file/);
+    await writeFile(join(folder, "bad.json"), "{,");
+    expect(await faults("bad.json")).toMatch(/bad\.json" is not JSON/);
+    await writeFile(join(folder, "list.json"), "[]");
+    expect(await faults("list.json")).toMatch(/is not a JSON object/);
+  });
+});
+
+describe("keys", () => {
+  it("are found by alias, by dots and with hyphens", () => {
+    const { resolve } = configNames();
+    expect(resolve("lr")).toEqual({ key: "optimizer.lr", boolean: false });
+    expect(resolve("gradient-clip")).toEqual({ key: "gradientClip", boolean: false });
+    expect(resolve("exempt.embeddings")).toEqual({ key: "exempt.embeddings", boolean: true });
+    expect(resolve("optimizer.weight-decay")?.key).toBe("optimizer.weightDecay");
+    expect(resolve("model.layer")).toBeUndefined();
+    expect(resolve("optimizer.")).toBeUndefined();
+  });
+
+  it("all have a line of help and a default that the help shows", () => {
+    for (const { key, doc } of configKeys()) expect(doc, key).not.toBe("");
+    const rows = new Map(keysHelp().map((row) => [row.key, row]));
+    expect(rows.get("data.path")).toMatchObject({ aliases: ["data"], values: "list" });
+    expect(rows.get("schedule.name")?.default).toBe('"cosine"');
+    expect(rows.get("exempt.optimizer.name")?.default).toBe('"adamw"');
+  });
+
+  it("are in the JSON schema, closed", () => {
+    expect(configSchemaJson()).toMatchObject({
+      additionalProperties: false,
+      properties: { steps: { type: "integer", default: 1500 }, model: { additionalProperties: false } },
+    });
+  });
+});
+
+it("resumeConflicts names what must stay", async () => {
+  const saved = JSON.parse(JSON.stringify(await train("own-source"))) as JsonObject;
+  const wanted = await train("own-source", "--threads=3", "--steps=9", "--seed=2", "--model.layers=1");
+  expect(resumeConflicts(saved, wanted).toSorted()).toEqual(["model", "seed"]);
+});

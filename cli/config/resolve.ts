@@ -1,0 +1,176 @@
+/** From what the user gave (recipe, file, flags) to one complete, checked configuration. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { suggestion } from "../../src/formats/nearest-name.ts";
+import { FileError } from "../../src/io/file-error.ts";
+import { optimizers } from "../../src/optim/optimizers.generated.ts";
+import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
+import { parsePolicy } from "../../src/precision/parse-policy.ts";
+import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
+import type { ConfigAssignment } from "../command.ts";
+import { recipes } from "../recipes/recipes.generated.ts";
+import type { Recipe } from "../recipes/recipe.ts";
+import { ConfigError, faultsOf } from "./config-error.ts";
+import { flagLayer, optimizerFaults } from "./flags.ts";
+import { configKeys } from "./keys.ts";
+import { mergeLayers } from "./merge.ts";
+import { configSchema, type ParsedConfig } from "./schema.ts";
+
+/** An optimiser's name and all of its options. */
+export type OptimizerConfig = { readonly name: string } & Options;
+
+/** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
+export interface TrainConfig extends Omit<ParsedConfig, "optimizer" | "exempt" | "precision"> {
+  readonly optimizer: OptimizerConfig;
+  readonly exempt: { readonly optimizer: OptimizerConfig; readonly embeddings: boolean };
+  /** As `parsePolicy` takes it. */
+  readonly precision: string | JsonObject;
+}
+
+export interface ConfigRequest {
+  /** Name of a recipe, or path of a `.json` file (which may name a recipe to start from). */
+  readonly source?: string | undefined;
+  readonly assignments?: readonly ConfigAssignment[];
+  /** The configuration of a run to go on with, in place of a recipe or file. */
+  readonly base?: JsonObject;
+  /** Folder that relative paths start from. Default the working folder. */
+  readonly cwd?: string;
+}
+
+/** What the configuration asks of the rest of the program; tests put their own in its place. */
+export interface ConfigRules {
+  readonly optimizerNames: readonly string[];
+  /** Options of an optimiser; undefined for an unknown name. */
+  optimizerKeys(name: string): OptionSchema | undefined;
+  /** The policy used where none is asked for. */
+  defaultPrecision(optimizer: string): string;
+}
+
+/** The registries' own rules. LNS-Madam moves weights by rungs, so it starts with weights on a ladder. */
+export const registryRules: ConfigRules = {
+  optimizerNames: Object.keys(optimizers),
+  optimizerKeys: (name) =>
+    Object.hasOwn(optimizers, name) ? optimizers[name as keyof typeof optimizers].options : undefined,
+  defaultPrecision: (optimizer) => (optimizer === "lns-madam" ? "state8" : "fp32"),
+};
+
+/**
+ * Merges the layers (flags over file over recipe over defaults), fills in every default and checks every value.
+ * Relative paths in `data.path` and `output` become absolute, so a run can be resumed from any folder.
+ *
+ * @throws ConfigError naming each wrong key or value, what is allowed and the nearest match.
+ * @throws PolicyError, UnknownFormatError, OptionError from the schemas of precision and optimisers.
+ */
+export async function resolveConfig(
+  request: ConfigRequest,
+  rules: ConfigRules = registryRules,
+): Promise<TrainConfig> {
+  const { assignments = [], cwd = process.cwd() } = request;
+  const { layer, recipe } = await baseLayer(request, cwd);
+  const given = mergeLayers(layer, flagLayer(assignments));
+  const config = check(given);
+  const needsData = config.data.path === undefined && recipe?.builtInData !== true;
+  if (needsData && request.base === undefined) {
+    throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt']);
+  }
+  checkModel(config);
+  const precision = resolvePrecision(config, rules);
+  parsePolicy(precision);
+  return {
+    ...config,
+    data: withPath(config, cwd),
+    optimizer: resolveOptimizer("optimizer", config.optimizer, rules),
+    exempt: {
+      ...config.exempt,
+      optimizer: resolveOptimizer("exempt.optimizer", config.exempt.optimizer, rules),
+    },
+    precision,
+    ...(config.output !== undefined && { output: resolve(cwd, config.output) }),
+  };
+}
+
+/** Roles that are not named keep to what suits the optimiser. */
+function resolvePrecision({ precision, optimizer }: ParsedConfig, rules: ConfigRules): string | JsonObject {
+  const preset = rules.defaultPrecision(optimizer.name);
+  if (precision === undefined) return preset;
+  return typeof precision === "string" ? precision : ({ preset, ...precision } as JsonObject);
+}
+
+/** What a configuration says it started from when that was no recipe: the schema's default. */
+const noRecipe = "custom";
+
+function withPath({ data }: ParsedConfig, cwd: string): ParsedConfig["data"] {
+  if (data.path === undefined) return data;
+  return { ...data, path: [data.path].flat().map((path) => resolve(cwd, path)) };
+}
+
+async function baseLayer(
+  request: ConfigRequest,
+  cwd: string,
+): Promise<{ layer: JsonObject; recipe?: Recipe }> {
+  const { base, source } = request;
+  if (base !== undefined) return { layer: base };
+  if (source === undefined) return { layer: {} };
+  if (!source.endsWith(".json")) return recipeLayer(source);
+  const { $schema: _, ...file } = await readConfigFile(resolve(cwd, source));
+  const name = file.recipe;
+  if (typeof name !== "string" || name === noRecipe) return { layer: file };
+  const { layer, recipe } = recipeLayer(name);
+  return { layer: mergeLayers(layer, file), recipe };
+}
+
+function recipeLayer(name: string): { layer: JsonObject; recipe: Recipe } {
+  const known: Readonly<Record<string, Recipe>> = recipes;
+  if (!Object.hasOwn(known, name)) {
+    const found = suggestion(name, Object.keys(known));
+    throw new ConfigError([`unknown recipe "${name}" ${found}; a config file's name ends in .json`]);
+  }
+  return { layer: { ...known[name].config, recipe: name }, recipe: known[name] };
+}
+
+async function readConfigFile(path: string): Promise<JsonObject> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new FileError("read", path, cause);
+  });
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return value;
+  } catch (cause) {
+    throw new ConfigError([`"${path}" is not JSON: ${(cause as Error).message}`]);
+  }
+  throw new ConfigError([`"${path}" is not a JSON object`]);
+}
+
+function check(given: JsonObject): ParsedConfig {
+  const parsed = configSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(parsed.error.issues.flatMap((issue) => faultsOf(issue, given, keysUnder)));
+}
+
+/** The full keys that an object of the configuration may have. */
+function keysUnder(path: string): string[] {
+  const depth = path === "" ? 1 : path.split(".").length + 1;
+  const below = configKeys().filter(({ key }) => path === "" || key.startsWith(`${path}.`));
+  return [...new Set(below.map(({ key }) => key.split(".").slice(0, depth).join(".")))];
+}
+
+function checkModel({ model }: ParsedConfig): void {
+  if (model.width % model.heads === 0) return;
+  throw new ConfigError([
+    `"model.width" is ${model.width}, wants a multiple of "model.heads", ${model.heads}`,
+  ]);
+}
+
+function resolveOptimizer(
+  key: string,
+  { name, ...given }: ParsedConfig["optimizer"],
+  rules: ConfigRules,
+): OptimizerConfig {
+  const schema = rules.optimizerKeys(name);
+  if (schema === undefined) {
+    throw new ConfigError([`"${key}.name" is "${name}" ${suggestion(name, rules.optimizerNames)}`]);
+  }
+  const faults = optimizerFaults(key, name, given as JsonObject, schema);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { ...resolveOptions(name, schema, given as Options), name };
+}

@@ -1,0 +1,27 @@
+/** Which settings a run must keep when it goes on. */
+import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
+import type { TrainConfig } from "./resolve.ts";
+
+/** Keys that may change: they say how long, how fast and how watched a run is, not what is computed. */
+const free = new Set(["output", "threads", "backend", "steps", "evaluate", "checkpoint", "sample"]);
+
+/**
+ * Keys of the first level in which two resolved configurations differ and which a resumed run must keep.
+ *
+ * `steps` may change (to train longer), though that moves the schedule.
+ */
+export function resumeConflicts(saved: JsonObject, wanted: TrainConfig): string[] {
+  const before = new Map(Object.entries(saved));
+  const after = new Map(Object.entries(wanted));
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].filter(
+    (name) => !free.has(name) && canonical(before.get(name)) !== canonical(after.get(name)),
+  );
+}
+
+/** JSON whose text does not depend on the order of keys. */
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted()) : inner,
+  );
+}

@@ -1,0 +1,99 @@
+/** The training configuration: the one description behind config files, flags, help and JSON schema. */
+import * as z from "zod";
+
+const count = (least: number, doc: string) => z.int().min(least).describe(doc);
+const fraction = (doc: string) => z.number().min(0).lt(1).describe(doc);
+
+/**
+ * An optimiser's name and its own options, which are checked against its own schema once the name is known.
+ */
+const optimizer = z.looseObject({ name: z.string().describe("update rule") });
+
+const data = z.strictObject({
+  path: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .optional()
+    .describe("text file, folder or pattern; give it again for more"),
+  encoding: z.enum(["utf-8", "bytes"]).default("utf-8").describe("utf-8 refuses a file that is no text"),
+  validationFraction: fraction("last part of the text, kept for validation").gt(0).default(0.1),
+});
+
+const model = z.strictObject({
+  name: z.enum(["gpt2"]).default("gpt2").describe("architecture"),
+  layers: count(1, "transformer blocks").default(4),
+  width: count(1, "numbers that stand for one symbol; a multiple of heads").default(128),
+  heads: count(1, "attention heads").default(4),
+  context: count(1, "symbols the model sees at once").default(128),
+  init: z
+    .enum(["fan-in", "gpt2"])
+    .default("fan-in")
+    .describe("initial deviations: 1/sqrt(inputs), or 0.02 for all"),
+  dropout: fraction("part of the activations dropped while training").default(0),
+});
+
+const exempt = z.strictObject({
+  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of biases and norms, in float32"),
+  embeddings: z.boolean().default(false).describe("embeddings too keep to float32 and this rule"),
+});
+
+const schedule = z.strictObject({
+  name: z.enum(["constant", "linear", "cosine"]).default("cosine").describe("course of the learning rate"),
+  warmup: fraction("part of the steps over which it rises from 0").default(0.1),
+  final: z.number().min(0).max(1).default(0.1).describe("what is left of it at the last step"),
+});
+
+const evaluate = z.strictObject({
+  every: count(0, "steps between validations; 0 only at the end").default(100),
+  batches: count(1, "batches a validation takes, fewer where the text has fewer").default(20),
+});
+
+const checkpoint = z.strictObject({
+  every: count(0, "steps between checkpoints; 0 only at the end").default(100),
+  keep: count(1, "newest checkpoints that stay").default(3),
+});
+
+const sample = z.strictObject({
+  length: count(0, "symbols of sample text at the end; 0 is none").default(400),
+  temperature: z
+    .number()
+    .min(0)
+    .default(0.8)
+    .describe("0 takes the likeliest symbol, 1 draws as the model says"),
+  topK: count(0, "draws among the likeliest so many; 0 is all").default(0),
+  prompt: z.string().default("\n").describe("text the sample goes on from"),
+});
+
+/**
+ * The whole of it. Unknown keys are errors at every level but inside `optimizer` and `precision`, which have
+ * schemas of their own. The defaults are a real run: the `own-source` recipe differs in its optimiser alone.
+ */
+export const configSchema = z.strictObject({
+  recipe: z.string().default("custom").describe("what the configuration started from"),
+  seed: count(0, "all random numbers follow from it").default(1),
+  steps: count(1, "optimiser steps").default(1500),
+  data: data.prefault({}),
+  model: model.prefault({}),
+  batch: count(1, "windows of text a step").default(8),
+  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of the weights"),
+  exempt: exempt.prefault({}),
+  precision: z
+    .union([z.string(), z.looseObject({})])
+    .optional()
+    .describe("preset's name, or formats by role; default: what suits the optimiser"),
+  schedule: schedule.prefault({}),
+  gradientClip: z.number().min(0).default(1).describe("most a gradient's norm may be; 0 does not clip"),
+  evaluate: evaluate.prefault({}),
+  checkpoint: checkpoint.prefault({}),
+  sample: sample.prefault({}),
+  threads: count(0, "worker threads; 0 is one a core").default(0),
+  backend: z.enum(["wasm", "reference"]).default("wasm").describe("reference is slow and exact"),
+  output: z.string().optional().describe("run folder; default runs/<recipe>-<date>-<time>-<suffix>"),
+});
+
+/** A configuration with every default filled in; `precision` and the optimisers' options are still unresolved. */
+export type ParsedConfig = z.output<typeof configSchema>;
+
+/** The JSON schema of a config file, for editors: put its path under `$schema`. */
+export function configSchemaJson(): Record<string, unknown> {
+  return z.toJSONSchema(configSchema, { io: "input" });
+}

@@ -1,0 +1,41 @@
+/** The looks of `report.html`: light and dark, no font or picture from elsewhere. */
+export const style = `
+:root {
+  color-scheme: light dark;
+  --page: #fcfcfb; --card: #ffffff; --ink: #1b1d22; --quiet: #676d79; --line: #e4e6ea;
+  --tone-0: #2f62c9; --tone-1: #cf5a1c; --tone-2: #23825a; --tone-3: #b23a7a; --tone-4: #8a6a08; --tone-5: #6d51c2;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #14161a; --card: #1c1f25; --ink: #e8eaee; --quiet: #9aa1ad; --line: #30343c;
+    --tone-0: #7ea6f5; --tone-1: #f0945c; --tone-2: #63c398; --tone-3: #ec86b6; --tone-4: #d3b04c; --tone-5: #ac97f0;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 1160px; margin: 0 auto; padding: 28px 20px 60px; }
+h1 { font-size: 24px; margin: 0; }
+h2 { font-size: 16px; margin: 0 0 2px; }
+p { margin: 0; color: var(--quiet); }
+header { margin-bottom: 20px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-bottom: 16px; }
+.tile, section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
+.tile b { display: block; font-size: 22px; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tile span { color: var(--quiet); font-size: 13px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 16px; }
+section { min-width: 0; margin-bottom: 16px; }
+.charts section { margin: 0; }
+.charts + section { margin-top: 16px; }
+.plot { margin-top: 8px; min-height: 300px; }
+.u-legend { font-size: 12px; color: var(--quiet); }
+pre { margin: 10px 0 0; padding: 12px; overflow: auto; max-height: 460px; white-space: pre-wrap; overflow-wrap: anywhere;
+  background: var(--page); border: 1px solid var(--line); border-radius: 6px; font: 13px/1.45 ui-monospace, monospace; }
+pre b { color: var(--tone-0); }
+.scroll { overflow-x: auto; }
+table.facts { border-collapse: collapse; width: 100%; margin-top: 8px; font-size: 13px; }
+table.facts th, table.facts td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+table.facts th { font-weight: 500; color: var(--quiet); white-space: nowrap; }
+table.facts td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+details { margin-top: 8px; } summary { cursor: pointer; color: var(--quiet); }
+footer { color: var(--quiet); font-size: 13px; margin-top: 20px; }
+`;

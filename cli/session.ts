@@ -1,0 +1,130 @@
+/** From a resolved configuration to a device, a text, a model and its trainer. */
+import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
+import { splitCorpus, type Corpus, type Split } from "../src/data/corpus.ts";
+import { loadOwnSource } from "../src/data/own-source.ts";
+import { loadText } from "../src/data/text.ts";
+import type { Backend } from "../src/kernels/backend.ts";
+import { createReferenceBackend } from "../src/kernels/reference/index.ts";
+import { createWasmBackend } from "../src/kernels/wasm/index.ts";
+import { models } from "../src/models/models.generated.ts";
+import { optimizers } from "../src/optim/optimizers.generated.ts";
+import type { Optimizer } from "../src/optim/optimizer.ts";
+import { parsePolicy } from "../src/precision/parse-policy.ts";
+import type { Policy } from "../src/precision/policy.ts";
+import { Device } from "../src/tensor/device.ts";
+import { latestCheckpoint, namedCheckpoint, type LoadedCheckpoint } from "../src/train/checkpoint-folder.ts";
+import { CheckpointError } from "../src/train/checkpoint.ts";
+import { isJsonObject, type JsonObject } from "../src/train/json.ts";
+import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
+import { readRunConfig } from "../src/train/run-folder.ts";
+import { restore } from "../src/train/snapshot.ts";
+import { resolveConfig, type OptimizerConfig, type TrainConfig } from "./config/resolve.ts";
+
+/** A model at work. Close it when done. */
+export interface Session {
+  readonly config: TrainConfig;
+  readonly policy: Policy;
+  readonly device: Device;
+  readonly threads: number;
+  readonly trainer: LanguageTrainer;
+  close(): Promise<void>;
+}
+
+/** The text a configuration names, or the project's own. */
+export function loadCorpus({ data }: TrainConfig): Promise<Corpus> {
+  return data.path === undefined ? loadOwnSource() : loadText(data.path, { encoding: data.encoding });
+}
+
+export function splitOf(config: TrainConfig, corpus: Corpus): Split {
+  return splitCorpus(corpus, config.model.context, config.data.validationFraction);
+}
+
+async function openBackend({
+  backend,
+  threads,
+}: TrainConfig): Promise<{ backend: Backend; threads: number }> {
+  if (backend === "reference")
+    return { backend: createReferenceBackend({ precision: "float32" }), threads: 1 };
+  const wasm = await createWasmBackend(threads > 0 ? { threads } : {});
+  return { backend: wasm, threads: wasm.info.threads };
+}
+
+/** Builds the model of a configuration with fresh weights, in the formats of its policy. */
+export async function openSession(config: TrainConfig): Promise<Session> {
+  const policy = parsePolicy(config.precision);
+  const { backend, threads } = await openBackend(config);
+  const device = new Device(backend);
+  const { dropout, name, ...sizes } = config.model;
+  const model = models[name].build(device, { ...sizes, vocabulary: byteTokenizer.vocabulary }, config.seed);
+  const main = optimizerOf(config.optimizer);
+  const exempt = optimizerOf(config.exempt.optimizer);
+  const trainer = await createTrainer({
+    device,
+    model,
+    policy,
+    optimizer: main.optimizer,
+    options: main.options,
+    exemptOptimizer: exempt.optimizer,
+    exemptOptions: exempt.options,
+    exemptEmbeddings: config.exempt.embeddings,
+    schedule: config.schedule,
+    steps: config.steps,
+    seed: config.seed,
+    dropout,
+    gradientClip: config.gradientClip > 0 ? config.gradientClip : null,
+  });
+  return { config, policy, device, threads, trainer, close: () => device.close() };
+}
+
+/** The name has been checked by the configuration. */
+function optimizerOf({ name, ...options }: OptimizerConfig) {
+  return { optimizer: optimizers[name as keyof typeof optimizers] as Optimizer, options };
+}
+
+/** What a checkpoint says of the run besides its tensors. */
+export interface Position {
+  readonly step: number;
+  readonly seconds: number;
+  readonly corpus: string;
+}
+
+/** @throws CheckpointError when the metadata is not a run's. */
+export function positionOf({ path, checkpoint: { metadata } }: LoadedCheckpoint): Position {
+  const { step, seconds, corpus } = metadata;
+  if (typeof step !== "number" || typeof seconds !== "number" || typeof corpus !== "string") {
+    throw new CheckpointError(path, "foreign", "its metadata lacks step, seconds or corpus");
+  }
+  return { step, seconds, corpus };
+}
+
+/** The checkpoint a user asked for, or the newest. */
+export const loadedCheckpoint = (run: string, name: string | undefined): Promise<LoadedCheckpoint> =>
+  name === undefined ? latestCheckpoint(run) : namedCheckpoint(run, name);
+
+export interface OpenedRun extends Session {
+  readonly loaded: LoadedCheckpoint;
+  readonly position: Position;
+}
+
+/** Opens a run's model at a checkpoint, to score it or to sample from it. */
+export async function openRun(
+  run: string,
+  checkpoint: string | undefined,
+  changes: JsonObject = {},
+): Promise<OpenedRun> {
+  const saved = await readRunConfig(run);
+  const loaded = await loadedCheckpoint(run, checkpoint);
+  const position = positionOf(loaded);
+  const config = await resolveConfig({ base: merged(saved, changes) });
+  const session = await openSession(config);
+  restore(session.trainer.tensors(), loaded.checkpoint.tensors);
+  return { ...session, loaded, position };
+}
+
+function merged(base: JsonObject, changes: JsonObject): JsonObject {
+  const entries = Object.entries(changes).map(([key, value]) => {
+    const before = base[key];
+    return [key, isJsonObject(before) && isJsonObject(value) ? { ...before, ...value } : value];
+  });
+  return { ...base, ...Object.fromEntries(entries) };
+}

@@ -1,0 +1,76 @@
+/**
+ * Logrung: training neural networks in low precision. The public surface.
+ *
+ * @packageDocumentation
+ */
+export { format, formatExamples, UnknownFormatError } from "./formats/index.ts";
+export type { Coding, FormatInfo, Rounding, ScalarFormat } from "./formats/index.ts";
+
+export { parsePolicy, PolicyError } from "./precision/parse-policy.ts";
+export type { Policy, ScaleRule, TensorPrecision } from "./precision/policy.ts";
+export { presets } from "./precision/presets.ts";
+
+export { normal } from "./random/normal.ts";
+export { streamKey, type Key } from "./random/stream.ts";
+
+export type { Backend, Buffer, BufferSlice, Call, Executable, HostArray, Kernel } from "./kernels/backend.ts";
+export { columns } from "./kernels/columns.ts";
+export { decodeValue, encodeValue, stepRungs } from "./kernels/codec.ts";
+export { gather } from "./kernels/gather.ts";
+export { gemm } from "./kernels/gemm.ts";
+export { pointwise } from "./kernels/pointwise.ts";
+export {
+  constant,
+  f32,
+  fma,
+  i32,
+  index,
+  lookup,
+  max,
+  min,
+  ProgramError,
+  select,
+  Table,
+  u32,
+  Value,
+} from "./kernels/program.ts";
+export { randomBits, uniformFloat } from "./kernels/random.ts";
+export { rows } from "./kernels/rows.ts";
+export { element, gathered, output, perColumn, perRow, scalar, table } from "./kernels/signature.ts";
+export { createReferenceBackend } from "./kernels/reference/index.ts";
+export { createWasmBackend, describeEngine } from "./kernels/wasm/index.ts";
+
+export { Device } from "./tensor/device.ts";
+export type { Parameter, ParameterKind } from "./tensor/parameter.ts";
+export { FreedTensorError } from "./tensor/storage.ts";
+export { backward, type Gradients } from "./tensor/tape.ts";
+export { item, readTensor, readValues, ShapeError, type Encoding, type Tensor } from "./tensor/tensor.ts";
+
+export { add } from "./ops/add.ts";
+export { causalAttention } from "./ops/attention.ts";
+export { crossEntropy } from "./ops/cross-entropy.ts";
+export { dropout } from "./ops/dropout.ts";
+export { embedding } from "./ops/embedding.ts";
+export { gelu } from "./ops/gelu.ts";
+export { layerNorm } from "./ops/layer-norm.ts";
+export { linear } from "./ops/linear.ts";
+export { mean } from "./ops/mean.ts";
+export { dequantise, quantise } from "./ops/quantise.ts";
+export { relu } from "./ops/relu.ts";
+export { reshape } from "./ops/reshape.ts";
+export { softmax } from "./ops/softmax.ts";
+
+export { ParameterSet } from "./nn/parameter-set.ts";
+export { evaluationPass, trainingPass, type Pass } from "./nn/pass.ts";
+export { createGroup, OptimizerGroup, type GroupSpec } from "./optim/group.ts";
+export type { Optimizer } from "./optim/optimizer.ts";
+export { optimizers } from "./optim/optimizers.generated.ts";
+export { OptionError } from "./optim/options.ts";
+export { learningRateFactor, type Schedule } from "./optim/schedules.ts";
+
+export { gpt2 } from "./models/gpt2.ts";
+export { mlp } from "./models/mlp.ts";
+export type { LanguageModel } from "./models/model.ts";
+export { sample } from "./models/sample.ts";
+
+export { createTrainer, LanguageTrainer } from "./train/language-trainer.ts";

@@ -1,0 +1,83 @@
+/** Which word of the argument block holds what. */
+import type { BufferSlice, Call } from "../backend.ts";
+import { ProgramError } from "../program.ts";
+import type { Uniforms } from "../signature.ts";
+import { ARGUMENT_WORDS, type Arguments } from "./lowering.ts";
+
+/** The backend fills words 0 and 1. */
+export const FIRST_WORD = 2;
+
+/** Sizes of a [outer · rows, columns] view as kernels read them. */
+export type SizeName = "rows" | "columns" | "block" | "total";
+
+export interface LayoutParts {
+  readonly sizes: readonly SizeName[];
+  readonly uniforms: Uniforms;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Gives every size, uniform and buffer of a kernel its word, counted from a first word on. */
+export class ArgumentLayout {
+  readonly parts: LayoutParts;
+  private readonly first: number;
+  private readonly slots = new Map<string, number>();
+
+  /**
+   * @param first the first word, counted from the address that code is given. Default: after the backend's own.
+   * @throws ProgramError when a kernel has more arguments than the block has words.
+   */
+  constructor(parts: LayoutParts, first: number = FIRST_WORD) {
+    this.parts = parts;
+    this.first = first;
+    const names = [
+      ...parts.sizes.map((name) => `size:${name}`),
+      ...Object.keys(parts.uniforms).map((name) => `uniform:${name}`),
+      ...parts.inputs.map((name) => `input:${name}`),
+      ...parts.outputs.map((name) => `output:${name}`),
+    ];
+    for (const name of names) this.slots.set(name, this.slots.size);
+    if (this.words + FIRST_WORD > ARGUMENT_WORDS)
+      throw new ProgramError(`${this.words} arguments; a kernel takes up to ${ARGUMENT_WORDS - FIRST_WORD}`);
+  }
+
+  get words(): number {
+    return this.slots.size;
+  }
+
+  /** The word of `size:rows`, `uniform:lr`, `input:x`, `output:y`. */
+  slot(name: string): number {
+    const slot = this.slots.get(name);
+    if (slot === undefined) throw new ProgramError(`the kernel does not declare ${name.replace(":", " ")}`);
+    return this.first + slot;
+  }
+
+  /** Writes uniforms, buffer addresses and the sizes given, `shift` words further on. */
+  encode(
+    call: Call,
+    address: (slice: BufferSlice) => number,
+    target: Arguments,
+    sizes: Partial<Record<SizeName, number>> = {},
+    shift = 0,
+  ): void {
+    const word = (name: string) => shift + this.slot(name);
+    for (const name of this.parts.sizes) target.words[word(`size:${name}`)] = sizes[name] ?? 0;
+    for (const [name, type] of Object.entries(this.parts.uniforms)) {
+      const value = call.uniforms?.[name] ?? 0;
+      if (type === "f32") target.floats[word(`uniform:${name}`)] = value;
+      else target.words[word(`uniform:${name}`)] = value | 0;
+    }
+    for (const name of this.parts.inputs)
+      target.words[word(`input:${name}`)] = address(call.inputs[name]) | 0;
+    for (const name of this.parts.outputs)
+      target.words[word(`output:${name}`)] = address(call.outputs[name] ?? call.inputs[name]) | 0;
+  }
+}
+
+/** The sizes of a call on a matrix. */
+export function matrixSizes(call: Call): Record<SizeName, number> & { outer: number } {
+  const sizes = call.sizes as { outer?: number; rows: number; columns: number };
+  const outer = sizes.outer ?? 1;
+  const rows = outer * sizes.rows;
+  return { outer, rows, block: sizes.rows, columns: sizes.columns, total: rows * sizes.columns };
+}

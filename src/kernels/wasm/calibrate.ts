@@ -1,0 +1,124 @@
+/** Choosing the gemm micro-kernel: each is tested once, then timed for a millisecond. */
+import { Module } from "./assembler.ts";
+import { PAGE_BYTES } from "./memory.ts";
+import type { Engine } from "./engine.ts";
+import { MICRO_PARAMETERS, VARIANTS, defineMicro, type Variant } from "./gemm-micro.ts";
+
+/** A micro-kernel and the rate it reached on packed panels, in GFLOP/s on one thread. */
+export interface Candidate {
+  readonly variant: Variant;
+  readonly gflops: number;
+}
+
+export interface Calibration {
+  readonly chosen: Candidate;
+  /** All that work here, fastest first. */
+  readonly candidates: readonly Candidate[];
+  /** 256-bit fusion is in effect: the wide block beats the narrow one, which it cannot on 128-bit registers. */
+  readonly wide: boolean;
+}
+
+/** Depth of a test product, and places of its operands in the probe's memory. */
+const DEPTH = 256;
+const A = 1024;
+const B = 16 * 1024;
+const C = 48 * 1024;
+/** Rounds of timing, and the least time of one in milliseconds. The best round counts: others were disturbed. */
+const ROUNDS = 5;
+const ROUND_MS = 0.25;
+/** How much faster 6×16 must be than 6×8 to be sure that registers are wide. */
+const WIDE_GAIN = 1.1;
+
+type Micro = (...parameters: number[]) => void;
+
+/**
+ * Tests and times the micro-kernels that the engine can run. Takes about 10 ms.
+ *
+ * @param relaxedSimd  false leaves out those with fused multiply-add.
+ * @throws Error when none computes correctly, which no engine has been seen to do.
+ */
+export function calibrate(engine: Engine, relaxedSimd: boolean): Calibration {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const candidates = VARIANTS.filter(({ fused }) => relaxedSimd || !fused)
+    .map((variant) => ({ variant, gflops: rate(engine, memory, variant) }))
+    .filter(({ gflops }) => gflops > 0)
+    .toSorted((x, y) => y.gflops - x.gflops);
+  if (candidates.length === 0) throw new Error("logrung: no gemm kernel computes correctly on this engine");
+  const of = (columns: number) =>
+    candidates.find(({ variant }) => variant.columns === columns && variant.fused);
+  const wide = (of(16)?.gflops ?? 0) > WIDE_GAIN * (of(8)?.gflops ?? Infinity);
+  return { chosen: candidates[0], candidates, wide };
+}
+
+/** GFLOP/s of a micro-kernel; 0 when it cannot be compiled or computes nonsense. */
+function rate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): number {
+  try {
+    const { micro, repeat } = instantiate(engine, memory, variant);
+    if (!isCorrect(micro, memory, variant)) return 0;
+    return measure(repeat, variant);
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.RuntimeError) return 0;
+    throw error;
+  }
+}
+
+interface Probe {
+  readonly micro: Micro;
+  /** Runs the micro-kernel `count` times on packed panels. */
+  readonly repeat: (count: number) => void;
+}
+
+function instantiate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): Probe {
+  const module = new Module({ maximumPages: memory.buffer.byteLength / PAGE_BYTES, shared: false });
+  const callee = defineMicro(module, variant, "micro");
+  module.function(["i32"], [], "repeat", (code, count) => {
+    code.loop(() => {
+      for (const parameter of parameters(variant, false)) code.i32(parameter);
+      code.call(callee).get(count).i32(1).op("i32.sub").tee(count).brIf(0);
+    });
+  });
+  const instance = new WebAssembly.Instance(engine.compile(module.encode()), { env: { memory } });
+  return instance.exports as unknown as Probe;
+}
+
+/** What `micro` takes: packed panels, a tile of C with adjacent rows. */
+function parameters({ rows, columns }: Variant, accumulate: boolean): number[] {
+  const list = [DEPTH, A, 4, rows * 4, B, columns * 4, C, columns * 4, accumulate ? 1 : 0];
+  return list.slice(0, MICRO_PARAMETERS);
+}
+
+/** Small integers, so that every order of summation gives the exact result. */
+function isCorrect(micro: Micro, memory: WebAssembly.Memory, variant: Variant): boolean {
+  const { rows, columns } = variant;
+  const a = new Float32Array(memory.buffer, A, rows * DEPTH).map((_, i) => ((i * 7) % 13) - 6);
+  const b = new Float32Array(memory.buffer, B, columns * DEPTH).map((_, i) => ((i * 5) % 11) - 5);
+  new Float32Array(memory.buffer, A, a.length).set(a);
+  new Float32Array(memory.buffer, B, b.length).set(b);
+  micro(...parameters(variant, false));
+  micro(...parameters(variant, true));
+  const c = new Float32Array(memory.buffer, C, rows * columns);
+  return c.every((value, i) => {
+    let sum = 0;
+    for (let k = 0; k < DEPTH; k++)
+      sum += a[k * rows + Math.floor(i / columns)] * b[k * columns + (i % columns)];
+    return value === 2 * sum;
+  });
+}
+
+function measure(repeat: (count: number) => void, { rows, columns }: Variant): number {
+  const flops = 2 * rows * columns * DEPTH;
+  let best = 0;
+  let count = 8;
+  for (let round = 0; round < ROUNDS;) {
+    const start = performance.now();
+    repeat(count);
+    const elapsed = performance.now() - start;
+    if (elapsed < ROUND_MS) {
+      count *= 2;
+      continue;
+    }
+    best = Math.max(best, (flops * count) / elapsed / 1e6);
+    round++;
+  }
+  return best;
+}

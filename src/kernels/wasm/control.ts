@@ -1,0 +1,204 @@
+/**
+ * The first pages of the shared memory, and the small module by which threads meet: `dispatch` and `wait` for the
+ * caller (thread 0), `loop` for the others.
+ *
+ * Every dispatch raises the generation. Workers spin on it for a while, then sleep; the caller wakes them only if one
+ * sleeps. The caller spins on the number of finished workers, then sleeps too: endless spinning collapses on a machine
+ * that is busy with something else.
+ */
+import { Module, type Code, type Local } from "./assembler.ts";
+import { ARGUMENT_WORDS, SCRATCH_BYTES, type Target } from "./lowering.ts";
+
+/** Byte addresses of words shared by all threads, a cache line each. Address 0 stays unused. */
+export const CONTROL = {
+  generation: 64,
+  done: 128,
+  /** Workers asleep in `loop`. */
+  sleepers: 192,
+  callerAsleep: 256,
+  /** Table entry to call, then the number of threads; fixed while a dispatch runs. */
+  slot: 320,
+  threads: 324,
+  /** Non-zero once a thread has trapped: nobody waits for it any more. */
+  failed: 384,
+  /** Written once: may thread 0 sleep? A browser's main thread may not. */
+  callerMayWait: 448,
+  barrierArrived: 512,
+  barrierGeneration: 576,
+  barrierSleepers: 640,
+} as const;
+
+/** Where the argument block lies. */
+export const ARGUMENTS = 1024;
+const SCRATCH = ARGUMENTS + ARGUMENT_WORDS * 4;
+
+/** Scratch of a thread. */
+export const scratchOf = (thread: number): number => SCRATCH + thread * SCRATCH_BYTES;
+
+/** The slot that asks workers to leave their loop and take messages. */
+export const LEAVE = -1;
+
+/** What `dispatch` and `wait` return. */
+export const STATUS = { finished: 0, waiting: 1, failed: 2 } as const;
+
+/** About 40 µs of spinning before a worker sleeps, 100 µs before the caller does (1.5 to 2 ns a turn). */
+const WORKER_SPINS = 20_000;
+const CALLER_SPINS = 50_000;
+const BARRIER_SPINS = 20_000;
+/** A sleeping thread looks around this often, in nanoseconds, in case another has died. */
+const LOOK_AROUND = 500_000_000;
+
+const loadAt = (code: Code, address: number): Code => code.i32(0).memory("i32.atomic.load", address);
+const storeAt = (code: Code, address: number, value: number): Code =>
+  code.i32(0).i32(value).memory("i32.atomic.store", address);
+const addAt = (code: Code, address: number, value: number): Code =>
+  code.i32(0).i32(value).memory("i32.atomic.rmw.add", address);
+const notifyAt = (code: Code, address: number): Code =>
+  code.i32(0).i32(-1).memory("memory.atomic.notify", address).op("drop");
+const waitAt = (code: Code, address: number, expected: Local, nanoseconds: number): Code =>
+  code.i32(0).get(expected).i64(nanoseconds).memory("memory.atomic.wait32", address).op("drop");
+
+/** Spins at most `turns` times while `condition` (leaving an i32) holds. */
+function spinWhile(code: Code, turns: number, condition: () => void): void {
+  const left = code.local("i32");
+  code.i32(turns).set(left);
+  code.block(() =>
+    code.loop(() => {
+      condition();
+      code.op("i32.eqz").brIf(1);
+      code.get(left).i32(1).op("i32.sub").tee(left).brIf(0);
+    }),
+  );
+}
+
+/** Calls table entry `slot` with (thread, threads, arguments, scratch). */
+function callSlot(module: Module, code: Code, thread: () => void, slot: () => void): void {
+  thread();
+  loadAt(code, CONTROL.threads).i32(ARGUMENTS);
+  thread();
+  code.i32(SCRATCH_BYTES).op("i32.mul").i32(SCRATCH).op("i32.add");
+  slot();
+  code.callIndirect(module.type(["i32", "i32", "i32", "i32"]));
+}
+
+/** The module that every thread instantiates with its own table: `loop(thread, seen)`, `dispatch(slot, threads)`, `wait()`. */
+export function controlModule(target: Target): Uint8Array<ArrayBuffer> {
+  const { maximumPages, shared } = target;
+  const module = new Module({ maximumPages, shared, table: true });
+  defineLoop(module);
+  const wait = defineWait(module);
+  module.function(["i32", "i32"], ["i32"], "dispatch", (code, slot, threads) => {
+    code.i32(0).get(threads).memory("i32.atomic.store", CONTROL.threads);
+    code
+      .get(threads)
+      .i32(1)
+      .op("i32.gt_s")
+      .if(() => {
+        storeAt(code, CONTROL.done, 0);
+        code.i32(0).get(slot).memory("i32.atomic.store", CONTROL.slot);
+        addAt(code, CONTROL.generation, 1).op("drop");
+        loadAt(code, CONTROL.sleepers).if(() => notifyAt(code, CONTROL.generation));
+      });
+    code
+      .get(slot)
+      .i32(0)
+      .op("i32.ge_s")
+      .if(() =>
+        callSlot(
+          module,
+          code,
+          () => code.i32(0),
+          () => code.get(slot),
+        ),
+      );
+    code.call(wait);
+  });
+  return module.encode();
+}
+
+function defineLoop(module: Module): void {
+  module.function(["i32", "i32"], ["i32"], "loop", (code, thread, seen) => {
+    const unchanged = () => loadAt(code, CONTROL.generation).get(seen).op("i32.eq");
+    code.loop(() => {
+      spinWhile(code, WORKER_SPINS, unchanged);
+      unchanged();
+      code.if(() => {
+        addAt(code, CONTROL.sleepers, 1).op("drop");
+        waitAt(code, CONTROL.generation, seen, -1);
+        addAt(code, CONTROL.sleepers, -1).op("drop").br(1);
+      });
+      loadAt(code, CONTROL.generation).set(seen);
+      loadAt(code, CONTROL.slot).i32(0).op("i32.lt_s");
+      code.if(() => code.get(seen).op("return"));
+      callSlot(
+        module,
+        code,
+        () => code.get(thread),
+        () => loadAt(code, CONTROL.slot),
+      );
+      addAt(code, CONTROL.done, 1).op("drop");
+      loadAt(code, CONTROL.callerAsleep).if(() => notifyAt(code, CONTROL.done));
+      code.br(0);
+    });
+    code.op("unreachable");
+  });
+}
+
+/** Waits for the workers: finished, failed, or still waiting after a while (the host may look after them, then wait again). */
+function defineWait(module: Module) {
+  return module.function([], ["i32"], "wait", (code) => {
+    const done = code.local("i32");
+    const others = code.local("i32");
+    loadAt(code, CONTROL.threads).i32(1).op("i32.sub").set(others);
+    const missing = () => loadAt(code, CONTROL.done).tee(done).get(others).op("i32.lt_s");
+    spinWhile(code, CALLER_SPINS, missing);
+    missing();
+    code.if(() => {
+      loadAt(code, CONTROL.callerMayWait).if(() => {
+        storeAt(code, CONTROL.callerAsleep, 1);
+        missing();
+        code.if(() => waitAt(code, CONTROL.done, done, LOOK_AROUND));
+        storeAt(code, CONTROL.callerAsleep, 0);
+      });
+      code.i32(STATUS.failed).i32(STATUS.waiting);
+      loadAt(code, CONTROL.failed).op("select").op("return");
+    });
+    code.i32(STATUS.failed).i32(STATUS.finished);
+    loadAt(code, CONTROL.failed).op("select");
+  });
+}
+
+/**
+ * Defines `barrier(thread, threads, counter)`: returns when all threads of the dispatch have come. The last one stores 0
+ * at address `counter` before it lets the others go. Traps when another thread has trapped.
+ */
+export function defineBarrier(module: Module) {
+  return module.function(["i32", "i32", "i32"], [], null, (code, thread, threads, counter) => {
+    const generation = code.local("i32");
+    const unchanged = () => loadAt(code, CONTROL.barrierGeneration).get(generation).op("i32.eq");
+    loadAt(code, CONTROL.barrierGeneration).set(generation);
+    addAt(code, CONTROL.barrierArrived, 1).i32(1).op("i32.add").get(threads).op("i32.eq");
+    code.if(() => {
+      storeAt(code, CONTROL.barrierArrived, 0);
+      code.get(counter).i32(0).memory("i32.atomic.store");
+      addAt(code, CONTROL.barrierGeneration, 1).op("drop");
+      loadAt(code, CONTROL.barrierSleepers).if(() => notifyAt(code, CONTROL.barrierGeneration));
+      code.op("return");
+    });
+    code.while(
+      () => {
+        spinWhile(code, BARRIER_SPINS, unchanged);
+        unchanged();
+      },
+      () => {
+        loadAt(code, CONTROL.failed).if(() => code.op("unreachable"));
+        loadAt(code, CONTROL.callerMayWait).get(thread).op("i32.or");
+        code.if(() => {
+          addAt(code, CONTROL.barrierSleepers, 1).op("drop");
+          waitAt(code, CONTROL.barrierGeneration, generation, LOOK_AROUND);
+          addAt(code, CONTROL.barrierSleepers, -1).op("drop");
+        });
+      },
+    );
+  });
+}

@@ -1,0 +1,172 @@
+/** The loop of a {@link Pass}: full turns of several vectors, then single vectors for what is left. */
+import type { Value } from "../program.ts";
+import type { Local } from "./assembler.ts";
+import type { Emitter, Lanes } from "./expression.ts";
+import { pushVector } from "./frame.ts";
+import { IndexLanes } from "./index-lanes.ts";
+import { reachable, rootsOf, streamOf, type Pass } from "./pass.ts";
+import { Accumulators } from "./pass-reduction.ts";
+import { Loads, storeLane, storeVectors, type Position, type Stream, type Streams } from "./streams.ts";
+
+/** A function's emitter and the buffers it walks through. */
+export interface Walk {
+  readonly emitter: Emitter;
+  readonly streams: Streams;
+}
+
+/**
+ * Vectors a turn. Two, so that stores come in adjacent pairs, which V8 can fuse to 256 bits; four where bytes are
+ * read or written, whose natural unit is 16 elements, and in pure reductions, for independent chains of additions.
+ */
+function turnWidth(pass: Pass, streams: Iterable<Stream>): number {
+  if (pass.stores.length === 0) return reachable(rootsOf(pass)).size <= 24 ? 4 : 2;
+  return [...streams].some(({ bytes }) => bytes === 1) ? 4 : 2;
+}
+
+/** Vectors whose operations alternate. More of them need more registers than there are. */
+const FLIGHT = Number(process.env.FLIGHT ?? 2);
+
+/** Writes a pass over `count` elements from `position` on. Reductions are held by the emitter afterwards. */
+export function writePass(walk: Walk, pass: Pass, position: Position, count: Local): void {
+  new PassWriter(walk, pass, position).write(count);
+}
+
+class PassWriter {
+  private readonly emitter: Emitter;
+  private readonly streams: Streams;
+  private readonly pass: Pass;
+  private readonly position: Position;
+  private readonly used: Set<Stream>;
+  private readonly width: number;
+  private readonly index: IndexLanes;
+  private readonly accumulators: Accumulators;
+  private readonly masked: boolean;
+
+  constructor({ emitter, streams }: Walk, pass: Pass, position: Position) {
+    const values = reachable(rootsOf(pass));
+    this.emitter = emitter;
+    this.streams = streams;
+    this.pass = pass;
+    this.position = position;
+    this.used = this.usedStreams(values);
+    this.width = turnWidth(pass, this.used);
+    this.index = new IndexLanes(emitter.frame, values, position);
+    this.accumulators = new Accumulators(emitter, pass.reductions, this.width);
+    const lookups = [...values].some((v) => v.node.kind === "lookup" && emitter.level(v) === 2);
+    this.masked = lookups || pass.reductions.length > 0;
+  }
+
+  write(count: Local): void {
+    const { code } = this.emitter.frame;
+    const left = code.local("i32");
+    this.emitter.hoist(rootsOf(this.pass), 1);
+    this.streams.seek(this.used, this.position);
+    this.index.start(this.width);
+    this.accumulators.start();
+    code.get(count).tee(left);
+    code.i32(4 * this.width).op("i32.ge_s").if(() => this.fullTurns(left)); // prettier-ignore
+    code.while(
+      () => code.get(left).i32(0).op("i32.gt_s"),
+      () => this.lastTurn(left),
+    );
+    this.accumulators.finish();
+  }
+
+  private usedStreams(values: ReadonlySet<Value>): Set<Stream> {
+    const used = new Set<Stream>();
+    for (const value of values) {
+      const name = this.emitter.level(value) === 2 ? streamOf(value) : null;
+      if (name) used.add(this.streams.get(name));
+    }
+    for (const { stream } of this.pass.stores) used.add(this.streams.get(stream));
+    return used;
+  }
+
+  private fullTurns(left: Local): void {
+    const { code } = this.emitter.frame;
+    code.doWhile(
+      () => {
+        this.turn(this.width, null, (stream, vectors) => storeVectors(code, stream, vectors));
+        this.streams.advance(this.used, 4 * this.width);
+        this.index.advance(this.width);
+        code.get(left).i32(4 * this.width).op("i32.sub").set(left); // prettier-ignore
+      },
+      () => code.get(left).i32(4 * this.width).op("i32.ge_s"), // prettier-ignore
+    );
+  }
+
+  /** One vector, of which `left` lanes exist; nothing is written past them. */
+  private lastTurn(left: Local): void {
+    const { code } = this.emitter.frame;
+    const mask = this.masked ? this.existing(left) : null;
+    this.turn(1, mask, (stream, [vector]) => this.storeExisting(stream, vector, left));
+    this.streams.advance(this.used, 4);
+    this.index.advance(1);
+    code.get(left).i32(4).op("i32.sub").set(left);
+  }
+
+  private existing(left: Local): Local {
+    const { frame } = this.emitter;
+    const mask = frame.code.local("v128");
+    pushVector(frame, [0, 1, 2, 3]);
+    frame.code.get(left).op("i32x4.splat").op("i32x4.lt_s").set(mask);
+    return mask;
+  }
+
+  private storeExisting(stream: Stream, vector: Local, left: Local): void {
+    const { code } = this.emitter.frame;
+    const more = (than: number, body: () => void) => code.get(left).i32(than).op("i32.gt_s").if(body);
+    const lane = (index: number) => storeLane(code, stream, vector, index);
+    code.get(left).i32(4).op("i32.ge_s"); // prettier-ignore
+    code.if(
+      () => storeVectors(code, stream, [vector]),
+      () => {
+        lane(0);
+        more(1, () => {
+          lane(1);
+          more(2, () => lane(2));
+        });
+      },
+    );
+  }
+
+  /** Everything is loaded and computed before anything is stored, so that outputs may lie where inputs do. */
+  private turn(
+    width: number,
+    mask: Local | null,
+    store: (stream: Stream, vectors: readonly Local[]) => void,
+  ): void {
+    const { code } = this.emitter.frame;
+    const loads = new Loads(code);
+    const results = this.pass.stores.map((): Local[] => []);
+    const vectors = Array.from({ length: width }, (_, u) => this.lanes(u, mask, loads));
+    for (let first = 0; first < width; first += FLIGHT) {
+      const flight = vectors.slice(first, first + FLIGHT);
+      for (const value of rootsOf(this.pass)) this.emitter.interleave(value, flight);
+      flight.forEach((lanes, i) => {
+        this.pass.stores.forEach(({ value }, j) => {
+          const result = code.local("v128");
+          this.emitter.push(value, lanes);
+          code.set(result);
+          results[j].push(result);
+        });
+        this.accumulators.take(first + i, lanes);
+      });
+    }
+    this.pass.stores.forEach(({ stream }, i) => store(this.streams.get(stream), results[i]));
+  }
+
+  private lanes(u: number, mask: Local | null, loads: Loads): Lanes {
+    return {
+      done: new Map(),
+      slot: u % FLIGHT,
+      mask,
+      pushLeaf: (value) => {
+        const name = streamOf(value);
+        if (name) loads.push(this.streams.get(name), u);
+        else if (value.node.kind === "index") this.index.push(value.node.axis, u);
+        else throw new RangeError(`logrung: a value of kind ${value.node.kind} cannot be read here`);
+      },
+    };
+  }
+}

@@ -1,0 +1,49 @@
+/** The ladders of a run: weights and moments, each group counted together. */
+import { format } from "../formats/format.ts";
+import type { SafetensorsTensor } from "../io/safetensors.ts";
+import type { JsonObject } from "./json.ts";
+import { addHistograms, ladderHistogram, type LadderHistogram } from "./ladder-histogram.ts";
+import type { LadderGroup } from "./run-summary.ts";
+
+const moments = [
+  [".m", "first moment"],
+  [".v", "second moment"],
+] as const;
+
+/**
+ * Histograms of all tensors that lie on a ladder, added up by what they are: weights, first moment, second moment.
+ * Weights first; a group that mixes formats comes as one entry a format.
+ *
+ * @param tensors  as a checkpoint holds them: state of parameter `x` is called `x.m` and `x.v`.
+ * @param formats  name of the number format of each coded tensor.
+ * @throws UnknownFormatError for a format this version does not know.
+ */
+export function ladderGroups(
+  tensors: Readonly<Record<string, SafetensorsTensor>>,
+  formats: JsonObject,
+): LadderGroup[] {
+  const groups = new Map<string, LadderHistogram[]>([["weights", []]]);
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const coded = Object.hasOwn(formats, name) ? formats[name] : null;
+    if (typeof coded !== "string") continue;
+    const histogram = ladderHistogram(codesOf(tensor), format(coded));
+    if (histogram === undefined) continue;
+    const group = groupOf(name, tensors);
+    groups.set(group, [...(groups.get(group) ?? []), histogram]);
+  }
+  return [...groups].flatMap(([group, histograms]) =>
+    [...new Set(histograms.map((histogram) => histogram.format))].map((name) => ({
+      group,
+      ...addHistograms(histograms.filter((histogram) => histogram.format === name)),
+    })),
+  );
+}
+
+function groupOf(name: string, tensors: Readonly<Record<string, SafetensorsTensor>>): string {
+  const found = moments.find(([suffix]) => name.endsWith(suffix) && name.slice(0, -suffix.length) in tensors);
+  return found?.[1] ?? "weights";
+}
+
+function codesOf({ dtype, bytes }: SafetensorsTensor): ArrayLike<number> {
+  return dtype === "U16" ? new Uint16Array(bytes.slice().buffer) : bytes;
+}

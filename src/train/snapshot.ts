@@ -1,0 +1,70 @@
+/** State between steps, to and from the tensors of a checkpoint. */
+import type { HostArray } from "../kernels/backend.ts";
+import type { SafetensorsTensor } from "../io/safetensors.ts";
+import { isCoded, readTensor, storageType, type Tensor } from "../tensor/tensor.ts";
+import type { JsonObject } from "./json.ts";
+
+const DTYPES = { f32: "F32", i32: "I32", u8: "U8", u16: "U16" } as const;
+type Stored = keyof typeof DTYPES;
+
+/** Thrown when a checkpoint's tensors are not those of the model and optimiser that load it. */
+export class SnapshotError extends Error {
+  override name = "SnapshotError";
+}
+
+const dtypeOf = (tensor: Tensor) => DTYPES[storageType(tensor.encoding) as Stored];
+
+/** Tensors as they lie in memory: codes stay codes. */
+export async function snapshot(
+  tensors: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, SafetensorsTensor>> {
+  const taken: Record<string, SafetensorsTensor> = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const data = await readTensor(tensor);
+    const narrow = data instanceof Float64Array ? Float32Array.from(data) : data;
+    const bytes = new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength).slice();
+    taken[name] = { dtype: dtypeOf(tensor), shape: tensor.shape, bytes };
+  }
+  return taken;
+}
+
+/** The format of each coded tensor, for the metadata: a reader can tell codes from numbers. */
+export function formatsOf(tensors: Readonly<Record<string, Tensor>>): JsonObject {
+  const coded = Object.entries(tensors).filter(([, tensor]) => isCoded(tensor));
+  return Object.fromEntries(coded.map(([name, t]) => [name, isCoded(t) ? t.encoding.format.name : ""]));
+}
+
+/**
+ * Writes a checkpoint's tensors over the state in memory, all or nothing.
+ *
+ * @throws SnapshotError naming the first tensor that is missing, left over, or of another type or shape; nothing has
+ *   been written then.
+ */
+export function restore(
+  tensors: Readonly<Record<string, Tensor>>,
+  saved: Readonly<Record<string, SafetensorsTensor>>,
+): void {
+  for (const name of Object.keys(saved)) {
+    if (!(name in tensors))
+      throw new SnapshotError(`logrung: the checkpoint has a tensor "${name}" the run does not know`);
+  }
+  for (const [name, tensor] of Object.entries(tensors)) expectSame(name, tensor, saved[name]);
+  for (const [name, tensor] of Object.entries(tensors)) {
+    tensor.device.backend.write(tensor.storage.slice(), elementsOf(saved[name]));
+  }
+}
+
+function expectSame(name: string, tensor: Tensor, saved: SafetensorsTensor | undefined): void {
+  if (!saved) throw new SnapshotError(`logrung: the checkpoint has no tensor "${name}"`);
+  const wanted = `${dtypeOf(tensor)} [${tensor.shape.join(", ")}]`;
+  const came = `${saved.dtype} [${saved.shape.join(", ")}]`;
+  if (wanted !== came)
+    throw new SnapshotError(`logrung: tensor "${name}" of the checkpoint is ${came}, wants ${wanted}`);
+}
+
+function elementsOf({ dtype, bytes }: SafetensorsTensor): HostArray {
+  const { buffer } = bytes.slice();
+  if (dtype === "F32") return new Float32Array(buffer);
+  if (dtype === "I32") return new Int32Array(buffer);
+  return dtype === "U16" ? new Uint16Array(buffer) : new Uint8Array(buffer);
+}
