@@ -73,4 +73,5 @@ export { mlp } from "./models/mlp.ts";
 export type { LanguageModel } from "./models/model.ts";
 export { sample } from "./models/sample.ts";
 
+export { createGroups, type GroupsSpec } from "./train/parameter-groups.ts";
 export { createTrainer, LanguageTrainer } from "./train/language-trainer.ts";
