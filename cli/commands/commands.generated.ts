@@ -9,7 +9,7 @@ import { command as train } from "./train.ts";
 /** Every module of this folder that exports `command`, by file name. */
 export const commands = {
   doctor,
-  eval: evaluate,
+  "eval": evaluate,
   generate,
   inspect,
   report,
