@@ -32,15 +32,20 @@ const problems: Record<string, FitProblem> = {
     weight: (r) => r ** 2 / Math.exp(r), from: -R, to: R, powers: range(0, 4),
   },
   "log2: (log2(1 + f) - f) / f": {
-    target: (f) => nearZero(f, Math.log1p(f) / f, 1 - f / 2 + f ** 2 / 3 - f ** 3 / 4 + f ** 4 / 5) * Math.LOG2E - 1,
+    target: (f) => nearZero(f, Math.log1p(f) / f,
+    1 - f / 2 + f ** 2 / 3 - f ** 3 / 4 + f ** 4 / 5) * Math.LOG2E - 1,
     weight: (f) => nearZero(f, f / Math.log1p(f), 1), from: SMALL, to: LARGE, powers: range(0, 8),
   },
   "log: (log(1 + f) - f) / f^2": {
     target: (f) => Math.abs(f) < 0.02 ? logTail(f) : (Math.log1p(f) - f) / f ** 2,
-    weight: (f) => Math.abs(f) * nearZero(f, f / Math.log1p(f), 1), from: SMALL, to: LARGE, powers: range(0, 7),
+    weight: (f) => Math.abs(f) * nearZero(f, f / Math.log1p(f), 1), from: SMALL, to: LARGE,
+    powers: range(0, 7),
   },
   "tanh: (tanh(x) / x - 1) / x^2, in x^2": {
-    target: (z) => z < 1e-3 ? -1 / 3 + (2 * z) / 15 - (17 * z * z) / 315 : (Math.tanh(Math.sqrt(z)) / Math.sqrt(z) - 1) / z,
+    target: (z) =>
+      z < 1e-3
+        ? -1 / 3 + (2 * z) / 15 - (17 * z * z) / 315
+        : (Math.tanh(Math.sqrt(z)) / Math.sqrt(z) - 1) / z,
     weight: (z) => z, from: 1e-9, to: 0.56 ** 2, powers: range(0, 3),
   },
   "erf: erf(x) / x - 1, in x^2": {

@@ -1,5 +1,6 @@
 /** Minimax fits of polynomials whose coefficients are float32, for the expansions in `src/kernels/math`. */
 
+/** A function, where it is to be approximated, and by which powers. */
 export interface FitProblem {
   /** What is approximated, in float64. */
   readonly target: (x: number) => number;
@@ -11,6 +12,7 @@ export interface FitProblem {
   readonly powers: readonly number[];
 }
 
+/** The answer to a {@link FitProblem}. */
 export interface Fit {
   /** One float32 a power. */
   readonly coefficients: readonly number[];
@@ -21,8 +23,8 @@ export interface Fit {
 const POINTS = 1200;
 
 /**
- * Fits all coefficients, rounds the one of the lowest power to float32, fits the others to what is left, and so on:
- * each rounding is made good by the coefficients that follow.
+ * Fits all coefficients, rounds the one of the lowest power to float32, fits the others to what is left, and
+ * so on: each rounding is made good by the coefficients that follow.
  */
 export function fit(problem: FitProblem): Fit {
   const xs = chebyshevPoints(problem.from, problem.to);
@@ -45,8 +47,8 @@ const chebyshevPoints = (from: number, to: number): number[] =>
   });
 
 /**
- * Lawson's algorithm: least squares again and again, each point's weight multiplied by its error, until the errors of
- * the points that still weigh anything are equal.
+ * Lawson's algorithm: least squares again and again, each point's weight multiplied by its error, until the
+ * errors of the points that still weigh anything are equal.
  *
  * @source C. L. Lawson, Contributions to the theory of linear least maximum approximation, 1961.
  */
@@ -55,7 +57,8 @@ function minimax(xs: number[], ys: number[], weights: number[], powers: readonly
   let best: number[] = [];
   let least = Infinity;
   for (let round = 0; round < 300; round++) {
-    const solution = leastSquares(xs, ys, weights.map((w, i) => w * Math.sqrt(lawson[i])), powers); // prettier-ignore
+    const solution = leastSquares(xs, ys, weights.map((w, i) => w * Math.sqrt(lawson[i])),
+    powers); // prettier-ignore
     const errors = xs.map((x, i) => Math.abs(weights[i] * (evaluate(solution, powers, x) - ys[i])));
     const worst = Math.max(...errors);
     if (worst < least) [least, best] = [worst, solution];

@@ -1,5 +1,6 @@
 /**
- * Sweeps float32 inputs through the transcendentals of a backend and prints the largest error of each, in ulp.
+ * Sweeps float32 inputs through the transcendentals of a backend and prints the largest error of each, in
+ * ulp.
  *
  *   node tools/ulp-sweep.ts [reference | wasm] [stride = 1] [exp,log,…]
  *

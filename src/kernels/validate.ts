@@ -47,8 +47,8 @@ export function checkCall(kernel: Kernel, call: Call): void {
 }
 
 /**
- * Elements that a matrix shape reads or writes through an access. `table` gives 0 and `gathered` one row: how far
- * they reach depends on the data.
+ * Elements that a matrix shape reads or writes through an access. `table` gives 0 and `gathered` one row: how
+ * far they reach depends on the data.
  */
 export function sizeOf(access: Access, sizes: MatrixSizes): number {
   const rows = sizes.rows * (sizes.outer ?? 1);
@@ -148,9 +148,10 @@ function checkSlice(
     throw new RangeError(
       `logrung: kernel "${kernel.name}": ${role} "${name}" at byte ${offset}, wants a multiple of ${bytes}`,
     );
-  if (offset + needed > buffer.bytes)
+  const left = buffer.bytes - offset;
+  if (needed > left)
     throw new RangeError(
-      `logrung: kernel "${kernel.name}": ${role} "${name}" has ${buffer.bytes - offset} bytes, needs ${needed}`,
+      `logrung: kernel "${kernel.name}": ${role} "${name}" has ${left} bytes, needs ${needed}`,
     );
 }
 

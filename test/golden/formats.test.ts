@@ -36,7 +36,7 @@ describe("logarithmic formats", () => {
       expect(lns.encode(lns.info.minPositive * rung ** -0.49, "nearest-even", 0)).toBe(1);
       expect(lns.encode(lns.info.minPositive * rung ** -0.51, "nearest-even", 0)).toBe(0);
     }
-    expect(format("ulns8-g4").info.minPositive).toBe(2 ** -63.5);
+    expect(format("ulns8-g4").info.minPositive).toBe(Math.SQRT2 * 2 ** -64);
   });
 
   it("have the codes of lns8-g8 where they should be", () => {

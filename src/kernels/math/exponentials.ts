@@ -14,6 +14,7 @@ const EXP = [
 
 /** ln 2 in two parts; the first has 16 bits, so that its product with an exponent is exact. */
 export const LN2_HIGH: number = Math.round(Math.LN2 * 2 ** 16) / 2 ** 16;
+/** What LN2_HIGH leaves of ln 2. */
 export const LN2_LOW: number = Math.LN2 - LN2_HIGH;
 
 /**

@@ -11,8 +11,8 @@ export type ExpandedOp = "exp2" | "log2" | "exp" | "log" | "tanh" | "erf" | "rec
 const reciprocal = (x: Value): Value => f32(1).div(x);
 
 /**
- * Each operation as a function of the operations that every machine has. Within 2 ulp of the exact value for every
- * float32, whether `fma` rounds once or twice; ±0, subnormals, ±Inf and NaN as in C99, annex F.
+ * Each operation as a function of the operations that every machine has. Within 2 ulp of the exact value for
+ * every float32, whether `fma` rounds once or twice; ±0, subnormals, ±Inf and NaN as in C99, annex F.
  */
 export const expansions: Readonly<Record<ExpandedOp, (x: Value) => Value>> = {
   exp2, log2, exp, log, tanh, erf, reciprocal,
@@ -21,8 +21,8 @@ export const expansions: Readonly<Record<ExpandedOp, (x: Value) => Value>> = {
 const expanded = new WeakMap<Value, Value>();
 
 /**
- * A value whose own operation, when it is one of {@link expansions}, is written out; any other value as it is. What
- * it is computed from stays as it was. The same value always gives the same expansion.
+ * A value whose own operation, when it is one of {@link expansions}, is written out; any other value as it
+ * is. What it is computed from stays as it was. The same value always gives the same expansion.
  */
 export function expand(value: Value): Value {
   const { node } = value;

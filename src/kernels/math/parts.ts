@@ -8,8 +8,9 @@ export function polynomial(x: Value, coefficients: readonly number[]): Value {
 }
 
 /**
- * 1.5 · 2²³. Adding it to an |x| < 2²² leaves the nearest integer in the low bits, and taking it away again gives that
- * integer as a float: two additions, where rounding and converting are slow or missing in some instruction sets.
+ * 1.5 · 2²³. Adding it to an |x| < 2²² leaves the nearest integer in the low bits, and taking it away again
+ * gives that integer as a float: two additions, where rounding and converting are slow or missing in some
+ * instruction sets.
  */
 const SHIFTER = 3 * 2 ** 22;
 
@@ -20,8 +21,8 @@ export function nearestInteger(x: Value): { readonly whole: Value; readonly bits
 }
 
 /**
- * p · 2ⁿ for n from -150 to 128, where `bits` holds n as {@link nearestInteger} left it. Two factors 2^⌊n/2⌋ and
- * 2^⌈n/2⌉, because 2ⁿ itself may lie outside float32; only the second product can round.
+ * p · 2ⁿ for n from -150 to 128, where `bits` holds n as {@link nearestInteger} left it. Two factors 2^⌊n/2⌋
+ * and 2^⌈n/2⌉, because 2ⁿ itself may lie outside float32; only the second product can round.
  */
 export function scale(p: Value, bits: Value): Value {
   const half = bits.shr(1);

@@ -17,7 +17,10 @@ const LOG2_ERFC = [
   -0.0034650794696062803, 0.0001921111106639728,
 ];
 
-/** (2ᶠ - 1) / f on |f| ≤ ½; error of 2ᶠ below 2⁻²³: enough where 2ˣ is at most a sixth of what it is taken from. */
+/**
+ * (2ᶠ - 1) / f on |f| ≤ ½; error of 2ᶠ below 2⁻²³: enough where 2ˣ is at most a sixth of what it is taken
+ * from.
+ */
 const EXP2_COARSE = [
   0.6931470036506653, 0.24022246897220612, 0.0555071085691452, 0.009671292267739773, 0.0013269535265862942,
 ];
@@ -29,7 +32,9 @@ function ordinaryExp2(x: Value, coefficients: readonly number[]): Value {
   return polynomial(f, [1, ...coefficients]).mul(powerOfTwo(bits));
 }
 
-/** tanh x: an odd polynomial up to 0.56, and 1 - 2 / (e^(2|x|) + 1) beyond; past 9.02 that is 1 in float32. */
+/**
+ * tanh x: an odd polynomial up to 0.56, and 1 - 2 / (e^(2|x|) + 1) beyond; past 9.02 that is 1 in float32.
+ */
 export function tanh(x: Value): Value {
   const size = x.abs();
   const square = size.mul(size);

@@ -6,7 +6,9 @@ import { nearestEven } from "./narrow.ts";
 /** `float64` never rounds an f32 value; `float32` rounds after every operation, as machines do. */
 export type Precision = "float64" | "float32";
 
+/** A scalar function of one operand. */
 export type Unary = (x: number) => number;
+/** A scalar function of two operands. */
 export type Binary = (a: number, b: number) => number;
 
 const word = new Int32Array(1);

@@ -8,7 +8,8 @@ const ONE_FROM = 6;
  * erf(x) = 2/√π ∫₀ˣ e^(-t²) dt, to about 1e-15.
  *
  * - |x| < 2.5: 2/√π · e^(-x²) · Σₙ 2ⁿ x^(2n+1) / (1·3·…·(2n+1)); all terms have one sign, so nothing cancels.
- * - beyond: 1 - erfc(x), erfc by Laplace's continued fraction e^(-x²)/√π · 1/(x + ½/(x + 1/(x + 3⁄2/(x + …)))).
+ * - beyond: 1 - erfc(x), erfc by Laplace's continued fraction
+ *   e^(-x²)/√π · 1/(x + ½/(x + 1/(x + 3⁄2/(x + …)))).
  *
  * @source Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6 and 7.1.14.
  */

@@ -1,4 +1,7 @@
-/** The reference backend: interprets kernels in float64, or rounds to float32 at every step. The judge of the others. */
+/**
+ * The reference backend: interprets kernels in float64, or rounds to float32 at every step. The judge of the
+ * others.
+ */
 import type { Backend, Buffer, BufferSlice, Call, Executable, HostArray, Kernel } from "../backend.ts";
 import type { StorageType } from "../program.ts";
 import { checkCall } from "../validate.ts";
@@ -9,11 +12,12 @@ import { prepareColumns, prepareGather, preparePointwise } from "./matrix.ts";
 import { live, ReferenceBuffer } from "./memory.ts";
 import { prepareRows } from "./rows.ts";
 
+/** What {@link createReferenceBackend} can be told. */
 export interface ReferenceOptions {
   /**
-   * `float64` (the default): f32 values are neither rounded while computed with nor when stored, and `read` of f32
-   * gives a Float64Array; this is what numerical differences need. `float32`: each operation rounds, so a program
-   * without fma and transcendentals gives the bits every other backend gives.
+   * `float64` (the default): f32 values are neither rounded while computed with nor when stored, and `read`
+   * of f32 gives a Float64Array; this is what numerical differences need. `float32`: each operation rounds,
+   * so a program without fma and transcendentals gives the bits every other backend gives.
    */
   readonly precision?: Precision;
 }
@@ -21,10 +25,11 @@ export interface ReferenceOptions {
 /**
  * Makes a reference backend. Slow, exact, no threads.
  *
- * Uniforms and constants are float32 in both precisions, as on every backend. In float64 an f32 keeps its double
- * through stores and loads as long as nothing else overwrites its bytes.
+ * Uniforms and constants are float32 in both precisions, as on every backend. In float64 an f32 keeps its
+ * double through stores and loads as long as nothing else overwrites its bytes.
  *
- * @example const judge = createReferenceBackend(); const machine = createReferenceBackend({ precision: "float32" });
+ * @example const judge = createReferenceBackend();
+ * @example const machine = createReferenceBackend({ precision: "float32" });
  */
 export function createReferenceBackend(options: ReferenceOptions = {}): Backend {
   return new ReferenceBackend(options.precision ?? "float64");

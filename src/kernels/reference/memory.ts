@@ -74,8 +74,8 @@ export class ReferenceBuffer implements Buffer {
   }
 
   /**
-   * A double stands only as long as it rounds to the word beside it: the word may have been overwritten since, through
-   * a view of another type.
+   * A double stands only as long as it rounds to the word beside it: the word may have been overwritten
+   * since, through a view of another type.
    */
   private wideView(offset: number, length: number): View {
     const words = new Float32Array(this.data, offset, length);

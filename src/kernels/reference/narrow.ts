@@ -30,8 +30,8 @@ export function exponentOf(x: number): number {
 
 /**
  * Bits of x in a 16-bit layout, to nearest even. With r = x / 2^(e - fraction) the pattern is
- * (e - least) · 2^fraction + r: a carry out of the fraction runs into the exponent by itself, and below the least
- * normal exponent the same line gives the subnormals.
+ * (e - least) · 2^fraction + r: a carry out of the fraction runs into the exponent by itself, and below the
+ * least normal exponent the same line gives the subnormals.
  */
 function encode(x: number, { fraction, least, infinity }: Layout): number {
   double[0] = x;

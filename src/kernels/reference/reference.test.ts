@@ -32,9 +32,15 @@ async function valueOf(value: Value, precision: "float64" | "float32" = "float64
   const stored = value.type === "bool" ? select(value, u32(1), u32(0)) : value;
   const outputs: Outputs = { y: output(storage, stored) };
   const y = space(backend, 4);
-  run(backend, pointwise("value", {}, {}, () => outputs), {
-    inputs: {}, outputs: { y }, sizes: { rows: 1, columns: 1 },
-  }); // prettier-ignore
+  run(
+    backend,
+    pointwise("value", {}, {}, () => outputs),
+    {
+      inputs: {},
+      outputs: { y },
+      sizes: { rows: 1, columns: 1 },
+    },
+  );
   return (await backend.read(y, storage, 1))[0];
 }
 
@@ -119,10 +125,21 @@ describe("shapes", () => {
   const backend = createReferenceBackend();
 
   it("reads every access of a pointwise kernel, with outer blocks", async () => {
-    const kernel = pointwise("place", { r: perRow("f32"), c: perColumn("i8"), t: table("u16") }, { k: "f32" }, (s) => ({
-      y: output("f32", s.r.mul(100).add(s.c.toF32()).add(lookup("t", "u16", index("row")).toF32().mul(s.k))),
-      n: output("u32", index()),
-    })); // prettier-ignore
+    const kernel = pointwise(
+      "place",
+      { r: perRow("f32"), c: perColumn("i8"), t: table("u16") },
+      { k: "f32" },
+      (s) => ({
+        y: output(
+          "f32",
+          s.r
+            .mul(100)
+            .add(s.c.toF32())
+            .add(lookup("t", "u16", index("row")).toF32().mul(s.k)),
+        ),
+        n: output("u32", index()),
+      }),
+    );
     const inputs = {
       r: put(backend, new Float32Array([1, 2, 3, 4])),
       c: put(backend, new Int8Array([-1, 0, 1])),
@@ -130,9 +147,9 @@ describe("shapes", () => {
     };
     const outputs = { y: space(backend, 48), n: space(backend, 48) };
     run(backend, kernel, { inputs, outputs, uniforms: { k: 10 }, sizes: { outer: 2, rows: 2, columns: 3 } });
-    expect([...(await backend.read(outputs.y, "f32", 12))]).toEqual(
-      [10099, 10100, 10101, 20199, 20200, 20201, 10299, 10300, 10301, 20399, 20400, 20401],
-    ); // prettier-ignore
+    expect([...(await backend.read(outputs.y, "f32", 12))]).toEqual([
+      10099, 10100, 10101, 20199, 20200, 20201, 10299, 10300, 10301, 20399, 20400, 20401,
+    ]);
     expect([...(await backend.read(outputs.n, "u32", 12))]).toEqual([...Array(12).keys()]);
   });
 
@@ -154,9 +171,17 @@ describe("shapes", () => {
   });
 
   it("reduces columns", async () => {
-    const kernel = columns("c", { x: element("f32") }, {}, ({ x }) => ({
-      sum: { op: "sum", value: x }, top: { op: "max", value: x }, low: { op: "min", value: x },
-    }), (_, { sum, top, low }) => ({ s: output("f32", sum), d: output("f32", top.sub(low)) })); // prettier-ignore
+    const kernel = columns(
+      "c",
+      { x: element("f32") },
+      {},
+      ({ x }) => ({
+        sum: { op: "sum", value: x },
+        top: { op: "max", value: x },
+        low: { op: "min", value: x },
+      }),
+      (_, { sum, top, low }) => ({ s: output("f32", sum), d: output("f32", top.sub(low)) }),
+    );
     const x = put(backend, new Float32Array([1, 2, 30, 40, -5, -6]));
     const outputs = { s: space(backend, 8), d: space(backend, 8) };
     run(backend, kernel, { inputs: { x }, outputs, sizes: { rows: 3, columns: 2 } });
@@ -176,8 +201,10 @@ describe("shapes", () => {
     run(backend, give, { inputs: { source, index: index3 }, outputs: { out }, sizes });
     expect([...(await backend.read(out, "f32", 6))]).toEqual([8, 10, 1, 2, 11, 14]);
     backend.write(index3, new Int32Array([3]));
-    expect(() => run(backend, give, { inputs: { source, index: index3 }, outputs: { out }, sizes })).toThrow(RangeError);
-  }); // prettier-ignore
+    expect(() => run(backend, give, { inputs: { source, index: index3 }, outputs: { out }, sizes })).toThrow(
+      RangeError,
+    );
+  });
 
   it("multiplies strided batches of coded matrices into an epilogue", async () => {
     const kernel = gemm("g", "f32", "coded", { bias: perColumn("f32") }, {}, (p, { bias }) => ({
@@ -188,14 +215,22 @@ describe("shapes", () => {
     const b = put(backend, new Uint8Array([0, 1, 2, 3, 4, 5]));
     const values = new Float32Array(256).map((_, i) => i * 10);
     const inputs = {
-      a, b, bTable: put(backend, values), bScale: put(backend, new Float32Array([1, 2, 4])),
+      a,
+      b,
+      bTable: put(backend, values),
+      bScale: put(backend, new Float32Array([1, 2, 4])),
       bias: put(backend, new Float32Array([0.5, 0.25, 0.125])),
-    }; // prettier-ignore
+    };
     const outputs = { c: space(backend, 24), half: space(backend, 12) };
     const sizes = {
-      outer: 2, m: 1, n: 3, k: 2,
-      a: { outer: 2, row: 2, column: 1 }, b: { row: 3, column: 1, scaleColumn: 1 }, c: { outer: 3, row: 3 },
-    }; // prettier-ignore
+      outer: 2,
+      m: 1,
+      n: 3,
+      k: 2,
+      a: { outer: 2, row: 2, column: 1 },
+      b: { row: 3, column: 1, scaleColumn: 1 },
+      c: { outer: 3, row: 3 },
+    };
     run(backend, kernel, { inputs, outputs, sizes });
     expect([...(await backend.read(outputs.c, "f32", 6))]).toEqual([
       60.5, 180.25, 480.125, 120.5, 380.25, 1040.125,

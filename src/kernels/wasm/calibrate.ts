@@ -23,7 +23,7 @@ const DEPTH = 256;
 const A = 1024;
 const B = 16 * 1024;
 const C = 48 * 1024;
-/** Rounds of timing, and the least time of one in milliseconds. The best round counts: others were disturbed. */
+/** Rounds of timing, and the least time of one in milliseconds. */
 const ROUNDS = 5;
 const ROUND_MS = 0.25;
 /** How much faster 6×16 must be than 6×8 to be sure that registers are wide. */
@@ -32,45 +32,61 @@ const WIDE_GAIN = 1.1;
 type Micro = (...parameters: number[]) => void;
 
 /**
- * Tests and times the micro-kernels that the engine can run. Takes about 10 ms.
+ * Tests and times the micro-kernels that the engine can run: those with fused multiply-add where it has it, else those
+ * without, so that the choice never changes a result. Takes about 10 ms.
  *
- * @param relaxedSimd  false leaves out those with fused multiply-add.
  * @throws Error when none computes correctly, which no engine has been seen to do.
  */
 export function calibrate(engine: Engine, relaxedSimd: boolean): Calibration {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const candidates = VARIANTS.filter(({ fused }) => relaxedSimd || !fused)
-    .map((variant) => ({ variant, gflops: rate(engine, memory, variant) }))
-    .filter(({ gflops }) => gflops > 0)
+  const probes = VARIANTS.filter(({ fused }) => fused === relaxedSimd)
+    .map((variant) => probe(engine, memory, variant))
+    .filter((found) => found !== null);
+  if (probes.length === 0) throw new Error("logrung: no gemm kernel computes correctly on this engine");
+  // In turns, so that what else the machine does meets all of them.
+  for (let round = 0; round < ROUNDS; round++) for (const each of probes) timeOnce(each);
+  const candidates = probes
+    .map(({ variant, gflops }) => ({ variant, gflops }))
     .toSorted((x, y) => y.gflops - x.gflops);
-  if (candidates.length === 0) throw new Error("logrung: no gemm kernel computes correctly on this engine");
   const of = (columns: number) =>
     candidates.find(({ variant }) => variant.columns === columns && variant.fused);
   const wide = (of(16)?.gflops ?? 0) > WIDE_GAIN * (of(8)?.gflops ?? Infinity);
   return { chosen: candidates[0], candidates, wide };
 }
 
-/** GFLOP/s of a micro-kernel; 0 when it cannot be compiled or computes nonsense. */
-function rate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): number {
+/** A micro-kernel under test. */
+interface Probe {
+  readonly variant: Variant;
+  /** Runs it `count` times on packed panels. */
+  readonly repeat: (count: number) => void;
+  /** Calls that take long enough to time. */
+  count: number;
+  /** The best of its rounds: others were disturbed. */
+  gflops: number;
+}
+
+interface ProbeExports {
+  readonly packed: Micro;
+  readonly strided: Micro;
+  readonly repeat: (count: number) => void;
+}
+
+/** Null when it cannot be compiled or computes nonsense. */
+function probe(engine: Engine, memory: WebAssembly.Memory, variant: Variant): Probe | null {
   try {
-    const { micro, repeat } = instantiate(engine, memory, variant);
-    if (!isCorrect(micro, memory, variant)) return 0;
-    return measure(repeat, variant);
+    const { packed, strided, repeat } = instantiate(engine, memory, variant);
+    const correct = [packed, strided].every((micro) => isCorrect(micro, memory, variant));
+    return correct ? { variant, repeat, count: 8, gflops: 0 } : null;
   } catch (error) {
-    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.RuntimeError) return 0;
+    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.RuntimeError) return null;
     throw error;
   }
 }
 
-interface Probe {
-  readonly micro: Micro;
-  /** Runs the micro-kernel `count` times on packed panels. */
-  readonly repeat: (count: number) => void;
-}
-
-function instantiate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): Probe {
+function instantiate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): ProbeExports {
   const module = new Module({ maximumPages: memory.buffer.byteLength / PAGE_BYTES, shared: false });
-  const callee = defineMicro(module, variant, "micro");
+  const callee = defineMicro(module, variant, true, "packed");
+  defineMicro(module, variant, false, "strided");
   module.function(["i32"], [], "repeat", (code, count) => {
     code.loop(() => {
       for (const parameter of parameters(variant, false)) code.i32(parameter);
@@ -78,7 +94,7 @@ function instantiate(engine: Engine, memory: WebAssembly.Memory, variant: Varian
     });
   });
   const instance = new WebAssembly.Instance(engine.compile(module.encode()), { env: { memory } });
-  return instance.exports as unknown as Probe;
+  return instance.exports as unknown as ProbeExports;
 }
 
 /** What `micro` takes: packed panels, a tile of C with adjacent rows. */
@@ -105,20 +121,17 @@ function isCorrect(micro: Micro, memory: WebAssembly.Memory, variant: Variant): 
   });
 }
 
-function measure(repeat: (count: number) => void, { rows, columns }: Variant): number {
-  const flops = 2 * rows * columns * DEPTH;
-  let best = 0;
-  let count = 8;
-  for (let round = 0; round < ROUNDS;) {
+/** One round, at least {@link ROUND_MS} long. */
+function timeOnce(probe: Probe): void {
+  const flops = 2 * probe.variant.rows * probe.variant.columns * DEPTH;
+  for (;;) {
     const start = performance.now();
-    repeat(count);
+    probe.repeat(probe.count);
     const elapsed = performance.now() - start;
-    if (elapsed < ROUND_MS) {
-      count *= 2;
-      continue;
+    if (elapsed >= ROUND_MS) {
+      probe.gflops = Math.max(probe.gflops, (flops * probe.count) / elapsed / 1e6);
+      return;
     }
-    best = Math.max(best, (flops * count) / elapsed / 1e6);
-    round++;
+    probe.count *= 2;
   }
-  return best;
 }

@@ -17,6 +17,7 @@ type Words = readonly [number, number, number, number];
  * code loads its constants from here instead, before its loops.
  */
 export class ConstantPool {
+  private readonly words = new Map<number, number>();
   private readonly vectors = new Map<string, number>();
   private readonly tables = new Map<Table, number>();
   private readonly chunks: Uint8Array[] = [];
@@ -32,9 +33,13 @@ export class ConstantPool {
     return offset;
   }
 
-  /** Offset of a vector that holds `bits` four times. */
-  splat(bits: number): number {
-    return this.vector([bits, bits, bits, bits]);
+  /** Offset of a word. */
+  word(bits: number): number {
+    const known = this.words.get(bits);
+    if (known !== undefined) return known;
+    const offset = this.append(new Uint8Array(new Int32Array([bits]).buffer));
+    this.words.set(bits, offset);
+    return offset;
   }
 
   /** Offset of a table. */

@@ -35,7 +35,7 @@ export function pushVector(
   return code.get(constants).memory("v128.load", pool.vector(words));
 }
 
-/** Pushes four times the same 32 bits. */
-export function pushSplat(frame: Frame, bits: number): Code {
-  return pushVector(frame, [bits, bits, bits, bits]);
+/** Pushes four times the same 32 bits. A splatting load, because V8 can widen that one to 256 bits. */
+export function pushSplat({ code, constants, pool }: Frame, bits: number): Code {
+  return code.get(constants).memory("v128.load32_splat", pool.word(bits));
 }

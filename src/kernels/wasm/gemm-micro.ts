@@ -24,87 +24,99 @@ export const VARIANTS: readonly Variant[] = [
   { name: "5x8", rows: 5, columns: 8, fused: false, where: "engines without relaxed SIMD" },
 ];
 
-/** The parameters of a micro-kernel, by name; strides in bytes. */
+/** Parameters of a micro-kernel. */
 export const MICRO_PARAMETERS = 9;
 
 /**
  *   C[rows × columns] = or += Σ over `depth` values of k of A[:, k] · B[k, :]
  *
- * `micro(depth, a, aRow, aDeep, b, bDeep, c, cRow, accumulate)`: A at any strides, rows of B and C contiguous. Packed
- * panels are the strides 4, rows·4 and columns·4.
+ * `micro(depth, a, aRow, aDeep, b, bDeep, c, cRow, accumulate)`, strides in bytes; rows of B and C are contiguous. With
+ * `packed`, A and B are panels: their strides are known and the parameters ignored, which is 3 to 6 % faster.
  *
- * One k a turn: two spill. Rows are reached from two bases, a and a + 3·aRow, by one or two strides: six pointers would
- * spill as well. B, then per row of A a splat and its products, in this order: Node 20 reorders otherwise. C's rows are
- * loaded, added and stored row by row, no store between the loads of a row: only so the engine pairs them.
+ * One k a turn: two spill. Strided rows of A are reached from two bases, a and a + 3·aRow, by one or two strides: six
+ * pointers would spill as well. B, then per row of A a splat and its products, in this order: Node 20 reorders
+ * otherwise. C's rows are loaded, added and stored row by row, no store between the loads of a row: only so the engine
+ * pairs them.
  */
-export function defineMicro(module: Module, { rows, columns, fused }: Variant, exportName: string | null) {
-  const parameters = Array.from({ length: MICRO_PARAMETERS }, () => "i32" as const);
-  return module.function(
-    parameters,
-    [],
-    exportName,
-    (code, depth, a, aRow, aDeep, b, bDeep, c, cRow, accumulate) => {
-      const vectors = columns / 4;
-      const row = () => Array.from({ length: vectors }, () => code.local("v128"));
-      const sums = Array.from({ length: rows }, row);
-      const bs = row();
-      const twoRows = code.local("i32");
-      const a3 = code.local("i32");
-      code.get(aRow).i32(1).op("i32.shl").tee(twoRows).get(aRow).op("i32.add").get(a).op("i32.add").set(a3);
-      const bump = (pointer: Local, stride: Local) =>
-        code.get(pointer).get(stride).op("i32.add").set(pointer);
-      const step = () => {
-        bs.forEach((to, j) =>
-          code
-            .get(b)
-            .memory("v128.load", j * 16)
-            .set(to),
-        );
-        sums.forEach((of, i) => rowProducts(code, i, of, bs, fused, { a, a3, aRow, twoRows }));
-        bump(a, aDeep);
-        if (rows > 3) bump(a3, aDeep);
-        bump(b, bDeep);
-        code.get(depth).i32(1).op("i32.sub").tee(depth).brIf(0);
-      };
-      code.get(depth).if(() => code.loop(step));
-      code.get(accumulate).if(() => addTile(code, sums, c, cRow));
-      for (const of of sums) {
-        of.forEach((sum, j) =>
-          code
-            .get(c)
-            .get(sum)
-            .memory("v128.store", j * 16),
-        );
-        bump(c, cRow);
-      }
-    },
-  );
+export function defineMicro(module: Module, variant: Variant, packed: boolean, exportName: string | null) {
+  const types = Array.from({ length: MICRO_PARAMETERS }, () => "i32" as const);
+  return module.function(types, [], exportName, (code, ...parameters) => {
+    const [depth, a, aRow, aDeep, b, bDeep, c, cRow, accumulate] = parameters;
+    const { rows, columns, fused } = variant;
+    const vectors = () => Array.from({ length: columns / 4 }, () => code.local("v128"));
+    const sums = Array.from({ length: rows }, vectors);
+    const bs = vectors();
+    const left = packed ? packedRows(code, a, rows) : stridedRows(code, a, aRow, aDeep, rows);
+    const step = () => {
+      bs.forEach((to, j) =>
+        code
+          .get(b)
+          .memory("v128.load", j * 16)
+          .set(to),
+      );
+      sums.forEach((of, i) => rowProducts(code, () => left.splat(i), of, bs, fused));
+      left.next();
+      code.get(b);
+      if (packed) code.i32(columns * 4);
+      else code.get(bDeep);
+      code.op("i32.add").set(b);
+      code.get(depth).i32(1).op("i32.sub").tee(depth).brIf(0);
+    };
+    code.get(depth).if(() => code.loop(step));
+    code.get(accumulate).if(() => addTile(code, sums, c, cRow));
+    for (const of of sums) {
+      of.forEach((sum, j) =>
+        code
+          .get(c)
+          .get(sum)
+          .memory("v128.store", j * 16),
+      );
+      code.get(c).get(cRow).op("i32.add").set(c);
+    }
+  });
 }
 
-interface Rows {
-  readonly a: Local;
-  readonly a3: Local;
-  readonly aRow: Local;
-  readonly twoRows: Local;
+/** Where a micro-kernel finds A: pushes a splat of row i, goes on to the next k. */
+interface LeftOperand {
+  splat(i: number): void;
+  next(): void;
+}
+
+const packedRows = (code: Code, a: Local, rows: number): LeftOperand => ({
+  splat: (i) => code.get(a).memory("v128.load32_splat", i * 4),
+  next: () => code.get(a).i32(rows * 4).op("i32.add").set(a),
+}); // prettier-ignore
+
+function stridedRows(code: Code, a: Local, aRow: Local, aDeep: Local, rows: number): LeftOperand {
+  const twoRows = code.local("i32");
+  const a3 = code.local("i32");
+  code.get(aRow).i32(1).op("i32.shl").tee(twoRows).get(aRow).op("i32.add").get(a).op("i32.add").set(a3);
+  return {
+    splat(i) {
+      code.get(i < 3 ? a : a3);
+      if (i % 3 > 0) code.get(i % 3 === 1 ? aRow : twoRows).op("i32.add");
+      code.memory("v128.load32_splat");
+    },
+    next() {
+      for (const base of rows > 3 ? [a, a3] : [a]) code.get(base).get(aDeep).op("i32.add").set(base);
+    },
+  };
 }
 
 /** sums += A[row i, k] · B[k, :] */
 function rowProducts(
   code: Code,
-  i: number,
+  splat: () => void,
   sums: readonly Local[],
   bs: readonly Local[],
   fused: boolean,
-  { a, a3, aRow, twoRows }: Rows,
 ): void {
-  const splat = code.local("v128");
-  code.get(i < 3 ? a : a3);
-  if (i % 3 === 1) code.get(aRow).op("i32.add");
-  if (i % 3 === 2) code.get(twoRows).op("i32.add");
-  code.memory("v128.load32_splat").set(splat);
+  const x = code.local("v128");
+  splat();
+  code.set(x);
   sums.forEach((sum, j) => {
-    if (fused) code.get(splat).get(bs[j]).get(sum).op("f32x4.relaxed_madd").set(sum);
-    else code.get(sum).get(splat).get(bs[j]).op("f32x4.mul").op("f32x4.add").set(sum);
+    if (fused) code.get(x).get(bs[j]).get(sum).op("f32x4.relaxed_madd").set(sum);
+    else code.get(sum).get(x).get(bs[j]).op("f32x4.mul").op("f32x4.add").set(sum);
   });
 }
 

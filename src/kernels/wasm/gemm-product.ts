@@ -37,17 +37,25 @@ const plusProduct = (code: Code, x: Local, y: Local): Code => code.get(x).get(y)
  */
 function defineMacro(module: Module, variant: Variant): Callee {
   const { rows: tall, columns: wide } = variant;
-  const micro = defineMicro(module, variant, null);
+  const strided = defineMicro(module, variant, false, null);
+  const packed = defineMicro(module, variant, true, null);
   const edge = defineEdge(module, wide * 4);
   return module.function(words(14), [], null, (code, ...parameters) => {
     const [rows, columns, depth, a, aRow, aDeep, aStrip, b, bDeep, bStrip, p, pRow, accumulate, tile] = parameters;
     const left = code.local("i32");
     const bj = code.local("i32");
     const pj = code.local("i32");
+    const panels = code.local("i32");
+    code.get(aDeep).i32(tall * 4).op("i32.eq").get(aRow).i32(4).op("i32.eq").op("i32.and");
+    code.get(bDeep).i32(wide * 4).op("i32.eq").op("i32.and").set(panels);
     const operands = () => code.get(depth).get(a).get(aRow).get(aDeep).get(bj).get(bDeep);
-    const whole = () => operands().get(pj).get(pRow).get(accumulate).call(micro);
+    const whole = () =>
+      code.get(panels).if(
+        () => operands().get(pj).get(pRow).get(accumulate).call(packed),
+        () => operands().get(pj).get(pRow).get(accumulate).call(strided),
+      );
     const part = () => {
-      operands().get(tile).i32(wide * 4).i32(0).call(micro);
+      operands().get(tile).i32(wide * 4).i32(0).call(strided);
       pushMin(code, rows, tall);
       pushMin(code, left, wide).get(tile).get(pj).get(pRow).get(accumulate).call(edge);
     };

@@ -41,10 +41,13 @@ class PassWriter {
   private readonly index: IndexLanes;
   private readonly accumulators: Accumulators;
   private readonly masked: boolean;
+  /** Never set. */
+  private readonly nothing: Local;
 
   constructor({ emitter, streams }: Walk, pass: Pass, position: Position) {
     const values = reachable(rootsOf(pass));
     this.emitter = emitter;
+    this.nothing = emitter.frame.code.local("v128");
     this.streams = streams;
     this.pass = pass;
     this.position = position;
@@ -154,6 +157,16 @@ class PassWriter {
       });
     }
     this.pass.stores.forEach(({ stream }, i) => store(this.streams.get(stream), results[i]));
+    this.forget([...results.flat(), ...vectors.flatMap(({ done }) => [...done.values()]), ...loads.locals()]);
+  }
+
+  /**
+   * Gives locals back their first value. A local that leaves a loop turn with a computed value counts as a use of it,
+   * and V8 fuses no operations whose halves are used one by one.
+   */
+  private forget(locals: Iterable<Local>): void {
+    const { code } = this.emitter.frame;
+    for (const local of new Set(locals)) code.get(this.nothing).set(local);
   }
 
   private lanes(u: number, mask: Local | null, loads: Loads): Lanes {

@@ -83,6 +83,11 @@ export class Loads {
     }
   }
 
+  /** The locals that hold loads shared by two vectors. */
+  locals(): Local[] {
+    return [...this.eights.values()].flatMap((halves) => [...halves.values()]);
+  }
+
   private eight(stream: Stream, half: number): Local {
     let halves = this.eights.get(stream);
     if (!halves) this.eights.set(stream, (halves = new Map()));
@@ -99,15 +104,14 @@ export class Loads {
   }
 }
 
-/** Stores `width` vectors; narrow elements must fit their storage, as {@link fitStorage} makes them. */
+/**
+ * Stores the vectors of a turn; narrow elements must fit their storage. The highest address comes first: when V8 fuses
+ * two stores to one of 256 bits, it repeats the lower half unless that half was to be stored last.
+ */
 export function storeVectors(code: Code, { pointer, bytes }: Stream, vectors: readonly Local[]): void {
   if (bytes === 4) {
-    vectors.forEach((vector, u) =>
-      code
-        .get(pointer)
-        .get(vector)
-        .memory("v128.store", 16 * u),
-    );
+    for (let u = vectors.length - 1; u >= 0; u--)
+      code.get(pointer).get(vectors[u]).memory("v128.store", 16 * u);
     return;
   }
   const lanes = 16 / bytes;
