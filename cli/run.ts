@@ -25,6 +25,8 @@ export async function runProgram(
     const code = await dispatch(args, commands, context);
     return context.signal.aborted ? exitCodes.interrupted : code;
   } catch (error) {
+    // A command that the user stopped half-way has nothing to say.
+    if (context.signal.aborted && error === context.signal.reason) return exitCodes.interrupted;
     context.stderr.write(`${messageOf(error)}\n`);
     return exitCodeOf(error);
   }

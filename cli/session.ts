@@ -12,13 +12,19 @@ import type { Optimizer } from "../src/optim/optimizer.ts";
 import { parsePolicy } from "../src/precision/parse-policy.ts";
 import type { Policy } from "../src/precision/policy.ts";
 import { Device } from "../src/tensor/device.ts";
-import { latestCheckpoint, namedCheckpoint, type LoadedCheckpoint } from "../src/train/checkpoint-folder.ts";
-import { CheckpointError } from "../src/train/checkpoint.ts";
+import {
+  latestCheckpoint,
+  type LoadedCheckpoint,
+  namedCheckpoint,
+  olderOffer,
+} from "../src/train/checkpoint-folder.ts";
+import { type Checkpoint, CheckpointError } from "../src/train/checkpoint.ts";
 import { isJsonObject, type JsonObject } from "../src/train/json.ts";
 import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
 import { readRunConfig } from "../src/train/run-folder.ts";
-import { restore } from "../src/train/snapshot.ts";
+import { misfit, restore } from "../src/train/snapshot.ts";
 import { resolveConfig, type OptimizerConfig, type TrainConfig } from "./config/resolve.ts";
+import { resumeConflicts } from "./config/resume.ts";
 
 /** A model at work. Close it when done. */
 export interface Session {
@@ -97,6 +103,32 @@ export function positionOf({ path, checkpoint: { metadata } }: LoadedCheckpoint)
   return { step, seconds, corpus };
 }
 
+/**
+ * Writes a checkpoint over a session's fresh state, all or nothing.
+ *
+ * @throws CheckpointError when its tensors or its settings are another run's; the message offers an older one.
+ */
+export async function restoreSession(
+  { config, trainer }: Session,
+  run: string,
+  loaded: LoadedCheckpoint,
+): Promise<void> {
+  const tensors = trainer.tensors();
+  const faultOf = ({ tensors: saved, metadata }: Checkpoint): string | undefined =>
+    misfit(tensors, saved) ?? otherRun(metadata, config);
+  const fault = faultOf(loaded.checkpoint);
+  if (fault !== undefined) {
+    const offer = await olderOffer(run, loaded.step, (checkpoint) => faultOf(checkpoint) === undefined);
+    throw new CheckpointError(loaded.path, "unfit", fault, offer);
+  }
+  restore(tensors, loaded.checkpoint.tensors);
+}
+
+function otherRun({ config: saved }: JsonObject, config: TrainConfig): string | undefined {
+  const conflicts = isJsonObject(saved) ? resumeConflicts(saved, config) : [];
+  return conflicts.length === 0 ? undefined : `it is of a run with another ${conflicts.join(", ")}`;
+}
+
 /** The checkpoint a user asked for, or the newest. */
 export const loadedCheckpoint = (run: string, name: string | undefined): Promise<LoadedCheckpoint> =>
   name === undefined ? latestCheckpoint(run) : namedCheckpoint(run, name);
@@ -117,7 +149,12 @@ export async function openRun(
   const position = positionOf(loaded);
   const config = await resolveConfig({ base: merged(saved, changes) });
   const session = await openSession(config);
-  restore(session.trainer.tensors(), loaded.checkpoint.tensors);
+  try {
+    await restoreSession(session, run, loaded);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
   return { ...session, loaded, position };
 }
 

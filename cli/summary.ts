@@ -4,6 +4,7 @@ import type { TensorPrecision } from "../src/precision/policy.ts";
 import type { LoopResult } from "../src/train/loop.ts";
 import { formatCount, formatDuration } from "../src/train/progress.ts";
 import type { RunResult, Sample } from "../src/train/run-summary.ts";
+import { printable } from "./printable.ts";
 import type { Session } from "./session.ts";
 
 /** The figures at the end of a run. Peak memory is the system's own measure of the process. */
@@ -45,6 +46,9 @@ export function describeState(
     `model    ${name}, ${formatCount(parameters)} parameters (${layers} layers, width ${width}, ${heads} heads, context ${context})`,
     `text     ${corpus.name}, ${formatCount(corpus.bytes.length)} bytes`,
     `update   ${config.optimizer.name}, weights ${held(policy.update)}, moments ${held(policy.moment.first)} and ${held(policy.moment.second)}`,
+    ...(config.exempt.embeddings
+      ? [`embeddings ${config.exempt.optimizer.name}, ${held(policy.embedding)}`]
+      : []),
     `products activations ${held(policy.activation)}, errors ${held(policy.error)}, gradients ${held(policy.gradient)}`,
     `state    ${formatCount(stateBytes)} bytes, ${perParameter} a parameter (float32 AdamW: 12)`,
     `threads  ${threads}`,
@@ -55,7 +59,7 @@ export function describeState(
 export function resultLines(summary: RunResult, sample: Sample | null): string {
   const { validation, trainLoss, seconds, tokensPerSecond, stateBytesPerParameter, peakBytes, run } = summary;
   const lines = [
-    ...(sample === null ? [] : [`--- sample ---`, `${sample.prompt}${sample.text}`, `---`]),
+    ...(sample === null ? [] : [`--- sample ---`, printable(`${sample.prompt}${sample.text}`), `---`]),
     `validation loss ${validation.loss.toFixed(4)} (perplexity ${Math.exp(validation.loss).toFixed(3)}), training loss ${trainLoss.toFixed(4)}`,
     `${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tok/s, ${stateBytesPerParameter.toFixed(2)} bytes of state a parameter, peak memory ${formatCount(peakBytes)}B`,
     `run: ${run}`,

@@ -2,12 +2,14 @@
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
 
-async function run({ positionals, values, json, stdout, stderr, cwd }: CommandContext): Promise<void> {
+async function run(given: CommandContext): Promise<void> {
+  const { positionals, values, json, stdout, stderr, cwd, signal } = given;
   checkPositionals(command, positionals, 1, 1);
   const [folder] = positionals;
   const { resolve } = await import("node:path");
   const { openRun, loadCorpus, splitOf } = await import("../session.ts");
-  const { sequentialBatches } = await import("../../src/data/batches.ts");
+  const { countWindows, sequentialBatches } = await import("../../src/data/batches.ts");
+  const { DataError } = await import("../../src/data/data-error.ts");
   const path = resolve(cwd, folder);
   const other = typeof values.data === "string" ? { data: { path: [resolve(cwd, values.data)] } } : {};
   const checkpoint = typeof values.checkpoint === "string" ? values.checkpoint : undefined;
@@ -23,7 +25,12 @@ async function run({ positionals, values, json, stdout, stderr, cwd }: CommandCo
     // A text of its own is scored whole; the run's text only in the part it was not trained on.
     const text = "data" in other ? corpus.bytes : splitOf(config, corpus).validation;
     const { context } = config.model;
-    const loss = await trainer.evaluate(sequentialBatches(text, { rows: config.batch, context }));
+    if (countWindows(text.length, context) === 0) {
+      const reason = `too short: ${text.length} bytes, a context of ${context} needs ${context + 1} to score`;
+      throw new DataError(corpus.name, reason);
+    }
+    const batches = sequentialBatches(text, { rows: config.batch, context });
+    const loss = await trainer.evaluate(interruptible(batches, signal));
     const result = {
       run: path,
       step: position.step,
@@ -41,6 +48,13 @@ async function run({ positionals, values, json, stdout, stderr, cwd }: CommandCo
     }
   } finally {
     await opened.close();
+  }
+}
+
+function* interruptible<T>(items: Iterable<T>, signal: AbortSignal): Generator<T, void, undefined> {
+  for (const item of items) {
+    signal.throwIfAborted();
+    yield item;
   }
 }
 

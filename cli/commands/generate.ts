@@ -3,12 +3,18 @@ import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
 
-function numberOf(values: CommandContext["values"], key: string, fallback: number): number {
+function numberOf(
+  values: CommandContext["values"],
+  key: string,
+  fallback: number,
+  isFit = Number.isSafeInteger,
+): number {
   const given = values[key];
   if (given === undefined) return fallback;
   const value = Number(given);
-  if (given !== "" && Number.isFinite(value) && value >= 0) return value;
-  throw new UsageError(`--${key} is "${String(given)}", wants a number >= 0`);
+  if (String(given).trim() !== "" && isFit(value) && value >= 0) return value;
+  const wanted = isFit === Number.isSafeInteger ? "a whole number" : "a number";
+  throw new UsageError(`--${key} is "${String(given)}", wants ${wanted} >= 0`);
 }
 
 async function run(context: CommandContext): Promise<void> {
@@ -19,32 +25,37 @@ async function run(context: CommandContext): Promise<void> {
   const { openRun } = await import("../session.ts");
   const { byteTokenizer } = await import("../../src/data/byte-tokenizer.ts");
   const { sample } = await import("../../src/models/sample.ts");
+  const { breathe } = await import("../../src/train/breathe.ts");
+  const { printable } = await import("../printable.ts");
   const checkpoint = typeof values.checkpoint === "string" ? values.checkpoint : undefined;
-  const opened = await openRun(resolve(cwd, folder), checkpoint);
+  const path = resolve(cwd, folder);
+  const opened = await openRun(path, checkpoint);
   try {
     const { config, device, policy, trainer, position } = opened;
     const prompt = typeof values.prompt === "string" ? values.prompt : config.sample.prompt;
     if (prompt === "") throw new UsageError("--prompt is empty, wants at least one character");
     const options = {
       length: numberOf(values, "length", config.sample.length),
-      temperature: numberOf(values, "temperature", config.sample.temperature),
+      temperature: numberOf(values, "temperature", config.sample.temperature, Number.isFinite),
       topK: numberOf(values, "top-k", config.sample.topK),
       seed: numberOf(values, "seed", config.seed),
     };
     const stream = byteTokenizer.stream();
     let text = "";
+    const show = stdout.isTTY === true ? printable : String;
     const say = (piece: string): void => {
       text += piece;
-      if (!json) stdout.write(piece);
+      if (!json) stdout.write(show(piece));
     };
-    if (!json) stdout.write(prompt);
+    if (!json) stdout.write(show(prompt));
     for await (const symbol of sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options)) {
       say(stream.push([symbol]));
+      await breathe();
       if (signal.aborted) break;
     }
     say(stream.end());
     stdout.write(
-      json ? `${JSON.stringify({ run: folder, step: position.step, prompt, text, ...options })}\n` : "\n",
+      json ? `${JSON.stringify({ run: path, step: position.step, prompt, text, ...options })}\n` : "\n",
     );
   } finally {
     await opened.close();

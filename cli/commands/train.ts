@@ -22,6 +22,9 @@ function requestOf({ positionals, values, config }: CommandContext): TrainReques
   }
   if (checkpoint !== undefined && resume === undefined)
     throw new UsageError("--checkpoint needs --resume <run>");
+  if (resume !== undefined && config.some(({ key }) => key === "output")) {
+    throw new UsageError("a resumed run stays in its folder; leave out --output (the folder may be moved)");
+  }
   const named = config.some(({ key }) => key === "data.path");
   if (resume === undefined && source === undefined && !named) {
     throw new UsageError(

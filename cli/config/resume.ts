@@ -2,7 +2,10 @@
 import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
 import type { TrainConfig } from "./resolve.ts";
 
-/** Keys that may change: they say how long, how fast and how watched a run is, not what is computed. */
+/**
+ * Keys that may change: they say how long, how fast and how watched a run is, not what is computed. So may the place
+ * of the text, as the checkpoint knows the text itself by its sum.
+ */
 const free = new Set(["output", "threads", "backend", "steps", "evaluate", "checkpoint", "sample"]);
 
 /**
@@ -15,13 +18,14 @@ export function resumeConflicts(saved: JsonObject, wanted: TrainConfig): string[
   const after = new Map(Object.entries(wanted));
   const names = new Set([...before.keys(), ...after.keys()]);
   return [...names].filter(
-    (name) => !free.has(name) && canonical(before.get(name)) !== canonical(after.get(name)),
+    (name) => !free.has(name) && canonical(name, before.get(name)) !== canonical(name, after.get(name)),
   );
 }
 
-/** JSON whose text does not depend on the order of keys. */
-function canonical(value: unknown): string | undefined {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted()) : inner,
-  );
+/** JSON whose text does not depend on the order of keys, without the place of the text. */
+function canonical(name: string, value: unknown): string | undefined {
+  return JSON.stringify(value, (key, inner: unknown) => {
+    if (name === "data" && key === "path") return undefined;
+    return isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted()) : inner;
+  });
 }

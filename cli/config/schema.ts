@@ -32,8 +32,11 @@ const model = z.strictObject({
 });
 
 const exempt = z.strictObject({
-  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of biases and norms, in float32"),
-  embeddings: z.boolean().default(false).describe("embeddings too keep to float32 and this rule"),
+  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of biases and norms (in float32)"),
+  embeddings: z
+    .boolean()
+    .default(false)
+    .describe("embeddings follow this rule too, in the format that the precision has for them"),
 });
 
 const schedule = z.strictObject({

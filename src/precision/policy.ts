@@ -18,7 +18,7 @@ export interface TensorPrecision {
 }
 
 /** Names of a policy's entries, moments apart. */
-export const tensorRoles = ["weight", "activation", "error", "gradient", "update"] as const;
+export const tensorRoles = ["weight", "activation", "error", "gradient", "update", "embedding"] as const;
 export type TensorRole = (typeof tensorRoles)[number];
 
 /** The precision of each kind of tensor; null is float32, untouched. */
@@ -34,6 +34,11 @@ export interface Policy extends Readonly<Record<TensorRole, TensorPrecision | nu
   readonly gradient: TensorPrecision | null;
   /** Weights between steps: what the optimiser writes. */
   readonly update: TensorPrecision | null;
+  /**
+   * Embeddings between steps, where a rule of their own trains them; else `update` holds. A wider range than
+   * that of other weights serves them: under an additive rule they pass through zero.
+   */
+  readonly embedding: TensorPrecision | null;
   /** The optimiser's state between steps: momentum (first) and mean square of the gradient (second). */
   readonly moment: { readonly first: TensorPrecision | null; readonly second: TensorPrecision | null };
 }

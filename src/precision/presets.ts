@@ -15,20 +15,22 @@ const fp32: Policy = {
   error: null,
   gradient: null,
   update: null,
+  embedding: null,
   moment: { first: null, second: null },
 };
 
 /**
  * Three bytes of state a weight. 16 rungs an octave and stochastic rounding: coarser ladders or nearest rounding
- * lose more. The second moment's top rung is 4: gradients above 2 saturate, those under 2⁻³¹ count as 0.
+ * lose more. The second moment's top rung is 2⁸: gradients above 16 saturate, those under 2⁻²⁸ count as 0.
  */
 const state8: Policy = {
   ...fp32,
   name: "state8",
   update: held("lns8-g16", "stochastic", "tensor"),
+  embedding: held("lns8-g8", "stochastic", "tensor"),
   moment: {
     first: held("lns8-g8", "stochastic", "tensor"),
-    second: held("ulns8-g4", "stochastic", 4),
+    second: held("ulns8-g4", "stochastic", 256),
   },
 };
 
@@ -45,6 +47,7 @@ export const presets = {
     ...fp32,
     name: "state16",
     update: held("lns16-g1024", "stochastic", "tensor"),
+    embedding: held("bf16", "stochastic", 1),
     moment: { first: held("bf16", "stochastic", 1), second: held("bf16", "stochastic", 1) },
   },
   "lns-madam-8": {

@@ -1,5 +1,5 @@
 /** Which optimiser trains which parameter. */
-import { createGroup, type OptimizerGroup } from "../optim/group.ts";
+import { createGroup, type GroupSpec, type OptimizerGroup } from "../optim/group.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Options } from "../optim/options.ts";
 import type { StatePrecision } from "../optim/update-kernel.ts";
@@ -10,10 +10,10 @@ export interface GroupsSpec {
   readonly parameters: readonly Parameter[];
   readonly optimizer: Optimizer;
   readonly options: Options;
-  /** What trains the exempt parameters, in float32. */
+  /** What trains the exempt parameters. */
   readonly exemptOptimizer: Optimizer;
   readonly exemptOptions: Options;
-  /** Exempt the embeddings too. */
+  /** Whether it trains the embeddings too. */
   readonly exemptEmbeddings: boolean;
   readonly policy: Policy;
   readonly seed: number;
@@ -22,29 +22,34 @@ export interface GroupsSpec {
 const FLOAT32_STATE: StatePrecision = { weight: null, gradient: null, moment: { first: null, second: null } };
 
 /**
- * Two groups: matrices and embeddings under the chosen optimiser in the policy's formats; biases and norms, which
- * start at zero or must be able to change sign, under another (AdamW, usually) in float32. They are less than one
- * weight in a hundred.
+ * Up to three groups:
+ *
+ * - matrices (and embeddings, unless exempt) under the chosen optimiser, in the policy's formats;
+ * - exempt embeddings under the exempt optimiser, weights in the policy's `embedding` format, moments in its `moment`;
+ * - biases and norms, which start at zero or must be able to change sign, under the exempt optimiser in float32: less
+ *   than one weight in a hundred.
  */
 export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> {
-  const { policy, seed } = spec;
-  const exemptKinds: readonly ParameterKind[] = spec.exemptEmbeddings
-    ? ["bias", "norm", "embedding"]
-    : ["bias", "norm"];
-  const isExempt = ({ kind }: Parameter): boolean => exemptKinds.includes(kind);
-  const main = await createGroup({
-    optimizer: spec.optimizer,
-    options: spec.options,
-    precision: { weight: policy.update, gradient: policy.gradient, moment: policy.moment },
-    parameters: spec.parameters.filter((p) => !isExempt(p)),
-    seed,
-  });
-  const exempt = await createGroup({
-    optimizer: spec.exemptOptimizer,
-    options: spec.exemptOptions,
-    precision: FLOAT32_STATE,
-    parameters: spec.parameters.filter(isExempt),
-    seed,
-  });
-  return [main, exempt].filter((group) => group.slots.length > 0);
+  const { policy, seed, exemptEmbeddings } = spec;
+  const { gradient, moment } = policy;
+  const of = (...kinds: ParameterKind[]): Parameter[] =>
+    spec.parameters.filter(({ kind }) => kinds.includes(kind));
+  const main = { optimizer: spec.optimizer, options: spec.options, seed };
+  const exempt = { optimizer: spec.exemptOptimizer, options: spec.exemptOptions, seed };
+  const specs: GroupSpec[] = [
+    {
+      ...main,
+      precision: { weight: policy.update, gradient, moment },
+      parameters: exemptEmbeddings ? of("matrix") : of("matrix", "embedding"),
+    },
+    {
+      ...exempt,
+      precision: { weight: policy.embedding, gradient, moment },
+      parameters: exemptEmbeddings ? of("embedding") : [],
+    },
+    { ...exempt, precision: FLOAT32_STATE, parameters: of("bias", "norm") },
+  ];
+  const groups: OptimizerGroup[] = [];
+  for (const group of specs) if (group.parameters.length > 0) groups.push(await createGroup(group));
+  return groups;
 }
