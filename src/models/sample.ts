@@ -61,7 +61,7 @@ async function lastLogits(
 
 /** Index of a symbol: the u-quantile of softmax(logits / temperature) over the likeliest `topK`. */
 export function draw(logits: Float64Array, temperature: number, topK: number, u: number): number {
-  const order = Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a]);
+  const order = Array.from(logits.keys()).toSorted((a, b) => logits[b] - logits[a]);
   if (temperature === 0) return order[0];
   const kept = topK > 0 ? order.slice(0, topK) : order;
   const weights = kept.map((i) => Math.exp((logits[i] - logits[order[0]]) / temperature));

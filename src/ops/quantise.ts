@@ -74,7 +74,7 @@ function scaleOf(x: Tensor, axis: 0 | 1 | null): Tensor {
 }
 
 /**
- *   y = encode(x / s), s = max |x| over the tensor (or the channel): the top rung is the largest magnitude
+ *   y = encode(x / s), s = max |x| over the tensor (or the channel), or the policy's fixed number
  *
  * @param channelAxis  which axis is the channel, for precisions with a scale per channel: 0 for a weight's output
  *   channel [out, in], 1 for an activation's feature [tokens, features].
@@ -84,7 +84,9 @@ export function quantise(x: Tensor, precision: TensorPrecision, channelAxis: 0 |
   const { device } = x;
   const format = formatOf(precision.format);
   const scaleAxis = precision.scale === "channel" ? channelAxis : null;
-  const scale = scaleOf(x, scaleAxis);
+  const fixed =
+    typeof precision.scale === "number" ? device.tensor(Float32Array.of(precision.scale), [1]) : null;
+  const scale = fixed ?? scaleOf(x, scaleAxis);
   const encoding = { kind: "coded", format, scale, scaleAxis } as const;
   const y = device.empty(x.shape, encoding);
   const width = x.shape[x.shape.length - 1];

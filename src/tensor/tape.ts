@@ -57,7 +57,7 @@ export class Tape {
 
   /** Takes the nodes, latest first, leaving the tape empty. */
   drain(): TapeNode[] {
-    return this.nodes.splice(0).reverse();
+    return this.nodes.splice(0).toReversed();
   }
 }
 
