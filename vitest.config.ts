@@ -5,7 +5,7 @@ export default defineConfig({
   // Examples import the package by its name, as users do.
   resolve: { alias: { logrung: fileURLToPath(new URL("src/index.ts", import.meta.url)) } },
   test: {
-    include: ["src/**/*.test.ts", "cli/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "cli/**/*.test.ts", "bench/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 120_000,

@@ -60,11 +60,21 @@ export async function openSession(config: TrainConfig): Promise<Session> {
   const policy = parsePolicy(config.precision);
   const { backend, threads } = await openBackend(config);
   const device = new Device(backend);
+  const close = (): Promise<void> => device.close();
+  try {
+    return { config, policy, device, threads, trainer: await buildTrainer(config, policy, device), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function buildTrainer(config: TrainConfig, policy: Policy, device: Device): Promise<LanguageTrainer> {
   const { dropout, name, ...sizes } = config.model;
   const model = models[name].build(device, { ...sizes, vocabulary: byteTokenizer.vocabulary }, config.seed);
   const main = optimizerOf(config.optimizer);
   const exempt = optimizerOf(config.exempt.optimizer);
-  const trainer = await createTrainer({
+  return createTrainer({
     device,
     model,
     policy,
@@ -79,7 +89,6 @@ export async function openSession(config: TrainConfig): Promise<Session> {
     dropout,
     gradientClip: config.gradientClip > 0 ? config.gradientClip : null,
   });
-  return { config, policy, device, threads, trainer, close: () => device.close() };
 }
 
 /** The name has been checked by the configuration. */

@@ -1,64 +1,26 @@
 /** One training run from request to summary: what `logrung train` does. */
-import { join, resolve } from "node:path";
 import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
 import type { Corpus } from "../src/data/corpus.ts";
-import { writeFileAtomic } from "../src/io/atomic-file.ts";
 import { FileError } from "../src/io/file-error.ts";
 import { sample } from "../src/models/sample.ts";
 import { breathe } from "../src/train/breathe.ts";
-import { checkpointsOf, type LoadedCheckpoint } from "../src/train/checkpoint-folder.ts";
 import { expectFinite } from "../src/train/divergence.ts";
-import { readEnvironment } from "../src/train/environment.ts";
 import { type JsonObject, stringifyNumbers } from "../src/train/json.ts";
 import { trainingLoop, type LoopResult } from "../src/train/loop.ts";
 import { createProgress, type Progress } from "../src/train/progress.ts";
 import type { Sample } from "../src/train/run-summary.ts";
 import { ladderGroups } from "../src/train/ladder-groups.ts";
-import {
-  createRunFolder,
-  readRunConfig,
-  readRunMetrics,
-  readRunSummary,
-  resumeRunFolder,
-  type RunFolder,
-} from "../src/train/run-folder.ts";
+import { readRunMetrics, type RunFolder } from "../src/train/run-folder.ts";
 import { formatsOf, snapshot } from "../src/train/snapshot.ts";
-import type { CommandContext, ConfigAssignment } from "./command.ts";
-import { resolveConfig, type TrainConfig } from "./config/resolve.ts";
-import { resumeConflicts } from "./config/resume.ts";
-import { exitCodes, UsageError } from "./errors.ts";
+import type { CommandContext } from "./command.ts";
+import type { TrainConfig } from "./config/resolve.ts";
+import { exitCodes } from "./errors.ts";
 import { resumeCommand } from "./invocation.ts";
+import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
-import {
-  loadCorpus,
-  loadedCheckpoint,
-  openSession,
-  positionOf,
-  restoreSession,
-  type Session,
-  splitOf,
-} from "./session.ts";
+import { loadCorpus, openSession, restoreSession, type Session, splitOf } from "./session.ts";
+import { expectSameText, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
 import { describeState, resultLines, summaryOf } from "./summary.ts";
-import { packageVersion } from "./version.ts";
-
-export interface TrainRequest {
-  readonly source: string | undefined;
-  readonly assignments: readonly ConfigAssignment[];
-  readonly resume: string | undefined;
-  readonly checkpoint: string | undefined;
-  readonly dryRun: boolean;
-}
-
-/** Where a run starts: nothing yet, or a folder to go on in. */
-interface Start {
-  readonly config: TrainConfig;
-  readonly step: number;
-  readonly seconds: number;
-  /** Undefined for a new run. */
-  readonly folder?: string;
-  /** What the state comes from; undefined for fresh weights. */
-  readonly loaded?: LoadedCheckpoint;
-}
 
 /** Trains. @returns the exit code. @throws what resolving, reading and training throw. */
 export async function train(request: TrainRequest, context: CommandContext): Promise<number> {
@@ -91,59 +53,6 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
 /** The disk's refusal itself is told last, by whoever catches it. */
 function tellHowToGoOn({ path }: RunFolder, { stderr, env }: CommandContext): void {
   stderr.write(`logrung: the run had to stop; once the cause is mended: ${resumeCommand(path, env)}\n`);
-}
-
-function expectSameText(corpus: Corpus, loaded: LoadedCheckpoint): void {
-  if (positionOf(loaded).corpus === corpus.sha256) return;
-  throw new UsageError(
-    `the text of this run (${corpus.name}) is not the one it was saved with: going on would mix two texts. ` +
-      `Restore the text, say where it is now with --data <path>, or start a new run`,
-  );
-}
-
-async function startOf(
-  { source, assignments, resume, checkpoint }: TrainRequest,
-  cwd: string,
-): Promise<Start> {
-  if (resume === undefined) {
-    return { config: await resolveConfig({ source, assignments, cwd }), step: 0, seconds: 0 };
-  }
-  const folder = resolve(cwd, resume);
-  const saved = await readRunConfig(folder);
-  const config = await resolveConfig({ base: saved, assignments, cwd });
-  const conflicts = resumeConflicts(saved, config);
-  if (conflicts.length > 0) {
-    throw new UsageError(`a resumed run keeps its ${conflicts.join(", ")}: start a new run to change that`);
-  }
-  if (checkpoint === undefined && (await hasNotBegun(folder))) return { config, step: 0, seconds: 0, folder };
-  const loaded = await loadedCheckpoint(folder, checkpoint);
-  const { step, seconds } = positionOf(loaded);
-  // A run that was stopped after its last step still lacks its figures: going on makes them.
-  const ended =
-    step > config.steps || (step === config.steps && (await readRunSummary(folder)) !== undefined);
-  if (ended) throw new UsageError(`this run has done all its ${step} steps; --steps=<more> goes on`);
-  return { config, step, seconds, folder, loaded };
-}
-
-/** Whether a run was stopped before its first checkpoint, so that there is nothing to lose. */
-async function hasNotBegun(folder: string): Promise<boolean> {
-  const [checkpoints, { steps }] = await Promise.all([checkpointsOf(folder), readRunMetrics(folder)]);
-  return checkpoints.length === 0 && steps.length === 0;
-}
-
-async function openFolder({ config, step, folder: path }: Start, { threads }: Session): Promise<RunFolder> {
-  const { recipe, seed, output } = config;
-  const environment = await readEnvironment({ logrung: packageVersion(), threads, seed });
-  if (path === undefined) return createRunFolder({ recipe, config, environment, path: output });
-  const folder = await resumeRunFolder(path, step, environment);
-  try {
-    // What may change on resuming (more steps, other intervals) holds from now on.
-    await writeFileAtomic(join(folder.path, "config.json"), `${stringifyNumbers(config, 2)}\n`);
-    return folder;
-  } catch (error) {
-    await folder.close();
-    throw error;
-  }
 }
 
 async function runIn(
@@ -238,8 +147,11 @@ async function finish(
   const figures = summaryOf(session, folder.path, result);
   const tensors = session.trainer.tensors();
   const ladders = ladderGroups(await snapshot(tensors), formatsOf(tensors));
-  await folder.writeSummary({ ...figures, sample: sampled, ladders });
-  const report = await writeReport(folder.path);
+  const summary = { ...figures, sample: sampled, ladders };
+  const run = await readReportRun(folder.path);
+  const report = await writeReport(folder.path, { title: run.name, runs: [{ ...run, summary }] });
+  // The last file of a run: where it stands, nothing is missing.
+  await folder.writeSummary(summary);
   stdout.write(json ? `${stringifyNumbers(figures)}\n` : resultLines(figures, sampled));
   if (signal.aborted) stderr.write(`logrung: all ${result.step} steps are done and saved\n`);
   stderr.write(`report: ${report}\n`);

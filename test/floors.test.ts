@@ -47,7 +47,7 @@ function importsOf(file: string): string[] {
   );
 }
 
-const files = ["src", "cli"].flatMap(sources);
+const files = ["src", "cli", "bench"].flatMap(sources);
 
 describe("imports", () => {
   it("are found at all", () => {

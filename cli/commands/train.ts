@@ -1,7 +1,7 @@
 /** `logrung train`: trains a language model, from a recipe, a config file, or a run to go on with. */
 import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import type { TrainRequest } from "../training.ts";
+import type { TrainRequest } from "../start.ts";
 
 async function run(context: CommandContext): Promise<number | void> {
   const request = requestOf(context);

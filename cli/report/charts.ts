@@ -68,8 +68,11 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
       loss((step) => step.seconds),
     ),
     { ...lineChart("speed", "Speed", "step", "tokens a second", speed), fromZero: true },
-    ...runs.flatMap((run) =>
-      (run.summary.ladders ?? []).map((group) => ladderChart(group, several ? run.name : "")),
+    ...runs.flatMap((run, index) =>
+      (run.summary.ladders ?? []).map((group, place) => ({
+        ...ladderChart(group, several ? run.name : ""),
+        id: `ladder-${index}-${place}`, // by number: two groups may have one name, and so may two runs
+      })),
     ),
   ];
   return charts.filter((chart) => chart.columns[0].length > 1);
@@ -158,7 +161,7 @@ function lineChart(id: string, title: string, xLabel: string, yLabel: string, li
   };
 }
 
-function ladderChart({ group, ...ladder }: LadderGroup, run: string): Chart {
+function ladderChart({ group, ...ladder }: LadderGroup, run: string): Omit<Chart, "id"> {
   const { format, exponents, positive, negative, zeros, top, bottom } = ladder;
   const total = [...positive, ...negative].reduce((sum, count) => sum + count, zeros);
   const share = (count: number): string => `${((100 * count) / Math.max(1, total)).toFixed(2)} %`;
@@ -166,7 +169,6 @@ function ladderChart({ group, ...ladder }: LadderGroup, run: string): Chart {
   const series: ChartSeries[] = [{ label: signed ? "positive" : "count", tone: 0, style: "bars" }];
   if (signed) series.push({ label: "negative", tone: 3, style: "bars" });
   return {
-    id: `ladder-${run}-${group}`,
     title: `${run && `${run}: `}${group} on the ladder ${format}`,
     note: `${total.toLocaleString("en")} codes: ${share(top)} at the top rung, ${share(bottom)} at the lowest, ${share(zeros)} zero`,
     xLabel: "log₂ of the magnitude, the top rung being 0",

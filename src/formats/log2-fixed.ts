@@ -1,33 +1,56 @@
 /** log₂ of a float32 in fixed point, in operations that every machine rounds alike. */
 import { float32Bits, float32OfBits } from "./float32-bits.ts";
 
-/**
- * Minimax polynomial Q of degree 6 for log₂(x) - (x - 1) ≈ 2⁻²³ · (¼ - y²) · Q(y), y = x - 1.5, x in [1, 2).
- * Evaluated in float32 by Horner's rule with separate multiply and add, its error is under 1 · 2⁻²³ for every
- * float32 x. The factor ¼ - y² makes it vanish at both ends, so whole octaves are exact.
- */
-export const log2ExcessCoefficients: readonly number[] = [
-  2850868, -1281917.75, 646034.4375, -345148.5625, 191579.5625, -124787.0390625, 76641.6484375,
-];
+/** How finely log₂ is taken where a ladder is rounded to stochastically. */
+export interface Log2Accuracy {
+  /**
+   * Minimax polynomial Q for log₂(x) - (x - 1) ≈ 2⁻²³ · (¼ - y²) · Q(y), y = x - 1.5, x in [1, 2), lowest power first.
+   * The factor ¼ - y² makes it vanish at both ends, so whole octaves are exact. Evaluated in float32 by Horner's rule
+   * with separate multiply and add.
+   */
+  readonly coefficients: readonly number[];
+  /**
+   * The grain of the random bits added to the logarithm, in units of 2⁻²³ octaves: more than twice the error, so that a
+   * value on a rung stays there whatever the bits are.
+   */
+  readonly grain: number;
+}
+
+/** Error under 1 · 2⁻²³. */
+const fine: Log2Accuracy = {
+  coefficients: [
+    2850868, -1281917.75, 646034.4375, -345148.5625, 191579.5625, -124787.0390625, 76641.6484375,
+  ],
+  grain: 4,
+};
+
+/** Error under 131 · 2⁻²³: three powers less, where rungs are far apart. */
+const coarse: Log2Accuracy = {
+  coefficients: [2850368.25, -1280223.625, 676985.9375, -378737.15625],
+  grain: 512,
+};
+
+/** Up to 16 rungs an octave, 1.6e-5 octaves are a four-thousandth of a rung: no sum of draws that trains shows it. */
+export const log2Accuracy = (rungsPerOctave: number): Log2Accuracy => (rungsPerOctave <= 16 ? coarse : fine);
 
 /** 1.5 · 2²³: adding it to |r| < 2²² leaves r, rounded to an integer, in the low bits. */
 export const roundingMagic = 12582912;
 export const roundingMagicBits = 0x4b400000;
 
 /** The part of log₂(1.m) above 0.m, in units of 2⁻²³ (an integer), for a 23-bit mantissa field. */
-function log2Excess(mantissa: number): number {
+function log2Excess(mantissa: number, coefficients: readonly number[]): number {
   const y = Math.fround(float32OfBits(mantissa | 0x3f800000) - 1.5);
   const ends = Math.fround(0.25 - Math.fround(y * y));
-  const q = log2ExcessCoefficients.reduceRight((sum, c) => Math.fround(Math.fround(sum * y) + c));
+  const q = coefficients.reduceRight((sum, c) => Math.fround(Math.fround(sum * y) + c));
   return float32Bits(Math.fround(q * ends) + roundingMagic) - roundingMagicBits;
 }
 
 /**
  * log₂ x + 127 with 23 fractional bits, an i32, for a positive finite float32 (subnormal too).
- * Error under 2⁻²³ octaves before its own rounding, none at powers of two.
+ * Error as the accuracy says (default the fine one), before its own rounding; none at powers of two.
  */
-export function log2Fixed(x: number): number {
+export function log2Fixed(x: number, { coefficients } = fine): number {
   let bits = float32Bits(x);
   if (bits < 0x00800000) bits = float32Bits(bits) - 149 * 2 ** 23; // as an integer times 2⁻¹⁴⁹: normal
-  return bits + log2Excess(bits & 0x7fffff);
+  return bits + log2Excess(bits & 0x7fffff, coefficients);
 }

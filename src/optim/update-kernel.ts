@@ -1,9 +1,10 @@
 /** Builds the one pointwise kernel that is a step of an optimiser, for given formats in memory. */
 import { format as formatOf, type ScalarFormat } from "../formats/index.ts";
+import { roundingMagic, roundingMagicBits } from "../formats/log2-fixed.ts";
 import { codeStorage, decodeValue, encodeValue, stepRungs } from "../kernels/codec.ts";
 import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
 import { f32, index, select, type Value } from "../kernels/program.ts";
-import { randomBits, uniformFloat } from "../kernels/random.ts";
+import { randomBits } from "../kernels/random.ts";
 import { element, output, scalar, type Input, type Output } from "../kernels/signature.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 import { momentStorage, moments, momentUniforms, type MomentPrecision } from "./moments.ts";
@@ -96,9 +97,14 @@ function weightValue(
 
 const signOf = (w: Value): Value => select(w.gt(0), f32(1), select(w.lt(0), f32(-1), f32(0)));
 
+/** ±1 by the sign bit, which lies just above the magnitude field. */
 function signOnLadder(precision: TensorPrecision | null, code: Value): Value {
   const rungs = precision ? magnitudeMask(formatOf(precision.format)) : 0;
-  return select(code.gt(rungs), f32(-1), f32(1));
+  return code
+    .shl(31 - Math.log2(rungs + 1))
+    .and(0x80000000)
+    .or(0x3f800000)
+    .asF32();
 }
 
 /** The new weight in its storage. */
@@ -131,11 +137,22 @@ function climbed(
   bits: Value,
 ): Value {
   const rungsPerOctave = format.coding.kind === "ladder" ? format.coding.rungsPerOctave : 1;
-  const rungs = octaves.mul(rungsPerOctave);
-  const whole = precision.rounding === "stochastic" ? rungs.add(uniformFloat(bits)).floor() : rungs.nearest();
-  const moved = stepRungs(format, code, whole.toI32());
-  return select(code.and(magnitudeMask(format)).ne(0), moved, code);
+  const whole =
+    precision.rounding === "stochastic"
+      ? nearestInteger(octaves.fma(rungsPerOctave, -1.5).add(fromOneToTwo(bits))) // ⌊x + u⌋ = round(x + u - ½)
+      : nearestInteger(octaves.mul(rungsPerOctave));
+  return select(code.and(magnitudeMask(format)).ne(0), stepRungs(format, code, whole), code);
 }
+
+/** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
+const fromOneToTwo = (bits: Value): Value => bits.shr(9).or(0x3f800000).asF32();
+
+/** A move this far crosses any ladder. */
+const FAR = 2 ** 20;
+
+/** x rounded to the nearest integer, ties to even: adding 1.5 · 2²³ leaves it in the low bits of the sum. */
+const nearestInteger = (x: Value): Value =>
+  x.clamp(-FAR, FAR).add(roundingMagic).asI32().sub(roundingMagicBits);
 
 /** Zero never moves under a multiplicative rule: its magnitude field stays 0. */
 function magnitudeMask(format: ScalarFormat): number {

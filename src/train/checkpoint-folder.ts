@@ -53,7 +53,7 @@ export async function checkpointsOf(run: string): Promise<CheckpointFile[]> {
  * It does not fall back to an older one by itself: going back is the user's decision, and costs steps.
  *
  * @throws CheckpointError when there is none, or the newest is damaged; then the message names the newest good
- *   one and the flag that takes it, `--resume <run> --checkpoint step-<n>`.
+ *   one and the flag that takes it, `--checkpoint step-<n>`.
  */
 export async function latestCheckpoint(run: string): Promise<LoadedCheckpoint> {
   const files = await checkpointsOf(run);
@@ -62,37 +62,48 @@ export async function latestCheckpoint(run: string): Promise<LoadedCheckpoint> {
     const reason = "the run has saved none yet (no step-<n>.safetensors)";
     throw new CheckpointError(checkpointsFolder(run), "missing", reason);
   }
+  return load(run, newest);
+}
+
+async function load(run: string, file: CheckpointFile): Promise<LoadedCheckpoint> {
   try {
-    return { ...newest, checkpoint: await loadCheckpoint(newest.path) };
+    return { ...file, checkpoint: await loadCheckpoint(file.path) };
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
-    const hint = await hintOf(run, files.slice(0, -1));
-    throw new CheckpointError(error.file, error.fault, error.reason, hint, error);
+    const offer = await olderOffer(run, file.step);
+    throw new CheckpointError(error.file, error.fault, error.reason, offer, error);
   }
 }
 
-/** What to do about a damaged newest checkpoint. */
-async function hintOf(run: string, older: readonly CheckpointFile[]): Promise<string> {
-  const good = await newestGood(older);
+/** Whether a checkpoint that is whole will do. */
+type Accepts = (checkpoint: Checkpoint) => boolean;
+
+/**
+ * What to do about a checkpoint that cannot be used: the newest good one before it, and the flag that takes it.
+ *
+ * @param step     the step of the one refused.
+ * @param accepts  whether a whole one will do. Default: every one.
+ */
+export async function olderOffer(run: string, step: number, accepts: Accepts = () => true): Promise<string> {
+  const older = (await checkpointsOf(run)).filter((file) => file.step < step);
+  const good = await newestGood(older, accepts);
   if (good === undefined) return "no older checkpoint of this run is whole: start the run again";
-  return `the one before it is whole: --resume ${quoted(run)} --checkpoint ${good.name}`;
+  return `the newest good one before it is taken with --checkpoint ${good.name}`;
 }
 
-function quoted(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
-}
-
-async function newestGood(files: readonly CheckpointFile[]): Promise<CheckpointFile | undefined> {
+async function newestGood(
+  files: readonly CheckpointFile[],
+  accepts: Accepts = () => true,
+): Promise<CheckpointFile | undefined> {
   for (const file of files.toReversed()) {
-    if (await isGood(file)) return file;
+    if (await isGood(file, accepts)) return file;
   }
   return undefined;
 }
 
-async function isGood(file: CheckpointFile): Promise<boolean> {
+async function isGood(file: CheckpointFile, accepts: Accepts): Promise<boolean> {
   try {
-    await loadCheckpoint(file.path);
-    return true;
+    return accepts(await loadCheckpoint(file.path));
   } catch (error) {
     if (error instanceof CheckpointError || error instanceof FileError) return false;
     throw error;
@@ -102,7 +113,8 @@ async function isGood(file: CheckpointFile): Promise<boolean> {
 /**
  * The checkpoint a user asked for by name (`step-120` or `120`), read and checked.
  *
- * @throws CheckpointError when the run has no such checkpoint (the message lists those it has) or it is damaged.
+ * @throws CheckpointError when the run has no such checkpoint (the message lists those it has) or it is damaged
+ *   (the message offers an older one).
  */
 export async function namedCheckpoint(run: string, name: string): Promise<LoadedCheckpoint> {
   const files = await checkpointsOf(run);
@@ -111,7 +123,7 @@ export async function namedCheckpoint(run: string, name: string): Promise<Loaded
     const known = files.map((file) => file.name).join(", ") || "none";
     throw new CheckpointError(join(checkpointsFolder(run), name), "missing", `the run has ${known}`);
   }
-  return { ...wanted, checkpoint: await loadCheckpoint(wanted.path) };
+  return load(run, wanted);
 }
 
 /**
@@ -151,14 +163,16 @@ export async function supersedeCheckpoints(run: string, step: number): Promise<C
   return later;
 }
 
-/** Creates the checkpoints' folder and removes what a killed process left half written in it. */
+/** Creates the checkpoints' folder and removes what a killed process left half written in it and in the run's. */
 export async function prepareCheckpoints(run: string): Promise<void> {
   const folder = checkpointsFolder(run);
   try {
     await mkdir(folder, { recursive: true });
-    const names = await readdir(folder);
-    for (const name of names.filter((entry) => entry.includes(temporaryMark)))
-      await remove(join(folder, name));
+    for (const place of [run, folder]) {
+      const names = await readdir(place);
+      for (const name of names.filter((entry) => entry.includes(temporaryMark)))
+        await remove(join(place, name));
+    }
   } catch (cause) {
     throw cause instanceof FileError ? cause : new FileError("write", folder, cause);
   }

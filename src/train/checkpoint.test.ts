@@ -143,7 +143,7 @@ describe("checkpoints of a run", () => {
     expect(error).toBeInstanceOf(CheckpointError);
     expect((error as Error).message).toContain("step-40.safetensors");
     expect((error as Error).message).toContain(
-      `; the one before it is whole: --resume ${run} --checkpoint step-20`,
+      "; the newest good one before it is taken with --checkpoint step-20",
     );
     expect((await namedCheckpoint(run, "step-20")).step).toBe(20);
     expect((await namedCheckpoint(run, "10")).step).toBe(10);

@@ -32,6 +32,8 @@ const verdicts = {
   damaged: "is damaged",
   /** A whole file, but not one of ours, or of a newer version. */
   foreign: "is not a logrung checkpoint",
+  /** One of ours, but of another run. */
+  unfit: "does not fit the run",
   missing: "is missing",
 };
 

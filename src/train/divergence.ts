@@ -1,15 +1,17 @@
 /** What is said when a run goes to NaN or infinity. */
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Gradients } from "../tensor/tape.ts";
-import { isCoded, readTensor, readValues } from "../tensor/tensor.ts";
+import { isCoded, readTensor, readValues, type Tensor } from "../tensor/tensor.ts";
 
-/** Thrown when the loss is no finite number; the weights are those before the step. */
+/** Thrown when a run goes to NaN or infinity: nothing of that step is saved. */
 export class DivergenceError extends Error {
   override name = "DivergenceError";
   readonly step: number;
-  constructor(step: number, loss: number, diagnosis: string) {
+
+  /** @param what  what is not finite, as in `the loss is NaN`. */
+  constructor(step: number, what: string, diagnosis: string) {
     super(
-      `logrung: the loss is ${loss} at step ${step}: ${diagnosis}. ` +
+      `logrung: ${what} at step ${step}: ${diagnosis}. ` +
         `The checkpoints before it are untouched; a smaller learning rate or a longer warm-up usually helps`,
     );
     this.step = step;
@@ -27,8 +29,16 @@ async function saturation(parameter: Parameter): Promise<number | null> {
   return top / codes.length;
 }
 
-/** Names the first tensor, in the model's order, that holds a value that is not finite. */
-export async function diagnose(parameters: readonly Parameter[], gradients: Gradients): Promise<string> {
+/**
+ * Names the first tensor, in the model's order, that holds a value that is not finite.
+ *
+ * @param otherwise  what to say where there is none.
+ */
+export async function diagnose(
+  parameters: readonly Parameter[],
+  gradients: Gradients,
+  otherwise = "all weights and gradients are still finite, so the activations overflowed",
+): Promise<string> {
   for (const parameter of parameters) {
     const weights = await readValues(parameter.tensor);
     if (!weights.every(Number.isFinite)) return `weight "${parameter.name}" is not finite`;
@@ -40,5 +50,20 @@ export async function diagnose(parameters: readonly Parameter[], gradients: Grad
     const codes = share === null ? "" : ` (${(100 * share).toFixed(1)} % of its codes are at the top rung)`;
     return `the gradient of "${parameter.name}" is the first that is not finite${codes}`;
   }
-  return "all weights and gradients are still finite, so the activations overflowed";
+  return otherwise;
+}
+
+/**
+ * Checks what a checkpoint is about to keep; codes of a ladder are finite by nature.
+ *
+ * @param step  the last step done.
+ * @throws DivergenceError naming the first tensor that holds a NaN or an infinity.
+ */
+export async function expectFinite(step: number, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (isCoded(tensor) && tensor.encoding.format.coding.kind === "ladder") continue;
+    if ((await readValues(tensor)).every(Number.isFinite)) continue;
+    const diagnosis = `"${name}" is the first tensor with a NaN or an infinity after its update`;
+    throw new DivergenceError(step, "the state is not finite", diagnosis);
+  }
 }

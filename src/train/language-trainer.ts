@@ -12,6 +12,7 @@ import type { Policy } from "../precision/policy.ts";
 import type { Device } from "../tensor/device.ts";
 import { backward, type Gradients } from "../tensor/tape.ts";
 import { isCoded, item, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { breathe } from "./breathe.ts";
 import { DivergenceError, diagnose } from "./divergence.ts";
 import { createGroups, type GroupsSpec } from "./parameter-groups.ts";
 
@@ -50,7 +51,8 @@ export class LanguageTrainer {
   /**
    * Step t ≥ 1 on one batch.
    *
-   * @throws DivergenceError when the loss is not finite; nothing is updated then.
+   * @throws DivergenceError when the loss, or the norm of the gradient where it is measured, is not finite; nothing
+   *   is updated then.
    */
   step(batch: Batch, t: number): Promise<StepResult> {
     const { device, model, policy, schedule, steps, seed, dropout } = this.spec;
@@ -59,9 +61,9 @@ export class LanguageTrainer {
       const gradients = backward(loss);
       const value = await item(loss);
       if (!Number.isFinite(value)) {
-        throw new DivergenceError(t, value, await diagnose(model.parameters, gradients));
+        throw new DivergenceError(t, `the loss is ${value}`, await diagnose(model.parameters, gradients));
       }
-      const { gain, norm } = await this.clip(gradients);
+      const { gain, norm } = await this.clip(gradients, t);
       const lrFactor = learningRateFactor(schedule, t, steps);
       for (const group of this.groups) group.step(gradients, { t, lrFactor, gain });
       const learningRate = numberOf(this.groups[0].options, "lr") * lrFactor;
@@ -69,12 +71,16 @@ export class LanguageTrainer {
     });
   }
 
-  private async clip(gradients: Gradients): Promise<{ gain: number; norm: number | null }> {
-    const { gradientClip } = this.spec;
+  private async clip(gradients: Gradients, t: number): Promise<{ gain: number; norm: number | null }> {
+    const { gradientClip, model } = this.spec;
     if (gradientClip === null) return { gain: 1, norm: null };
     let sum = 0;
     for (const gradient of gradients.values()) sum += await item(squaredNorm(gradient));
     const norm = Math.sqrt(sum);
+    if (!Number.isFinite(norm)) {
+      const diagnosis = await diagnose(model.parameters, gradients, "its squares overflow float32");
+      throw new DivergenceError(t, `the norm of the gradient is ${norm}`, diagnosis);
+    }
     return { gain: norm > gradientClip ? gradientClip / norm : 1, norm };
   }
 
@@ -134,6 +140,7 @@ export async function evaluate(
     );
     sum += loss * count;
     tokens += count;
+    await breathe();
   }
   return sum / tokens;
 }

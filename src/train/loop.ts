@@ -1,6 +1,8 @@
 /** The training loop: steps, validations, checkpoints, and an end that can be asked for at any time. */
 import { sequentialBatches, trainingBatch } from "../data/batches.ts";
 import type { Split } from "../data/corpus.ts";
+import { breathe } from "./breathe.ts";
+import { diagnose, DivergenceError } from "./divergence.ts";
 import type { StepResult } from "./language-trainer.ts";
 import type { LanguageTrainer } from "./language-trainer.ts";
 import type { StepMetrics } from "./metrics.ts";
@@ -17,7 +19,12 @@ export interface LoopSpec {
   /** Steps between checkpoints; 0 only at the end. */
   readonly checkpointEvery: number;
   /** Where the run stands: 0 for a new one. */
-  readonly start: { readonly step: number; readonly seconds: number };
+  readonly start: {
+    readonly step: number;
+    readonly seconds: number;
+    /** What the steps before told, for the figures of the whole run. Default none. */
+    readonly metrics?: readonly StepMetrics[];
+  };
   /** Aborted when the user wants to stop: the loop saves and returns. */
   readonly signal: AbortSignal;
   /** Called after every step, with the validation loss where one was due. */
@@ -31,35 +38,29 @@ export interface LoopResult {
   readonly seconds: number;
   /** Whether all steps are done. */
   readonly finished: boolean;
-  /** Mean training loss of the last steps (at most 50) of this session; NaN when there were none. */
+  /** Mean training loss of the run's last steps, at most 50; NaN when there were none. */
   readonly trainLoss: number;
   /** Loss over the validation windows after the last step; absent when interrupted. */
   readonly validationLoss?: number;
-  /** Training tokens over the time of the steps alone, median over steps of this session; NaN when none. */
+  /** Training tokens over the time of the steps alone, median over the run's steps; NaN when there were none. */
   readonly tokensPerSecond: number;
 }
 
 const TRAIN_LOSS_STEPS = 50;
 
-/** Lets timers and signals have their turn: promises that are ready at once never do. */
-const breathe = (): Promise<void> =>
-  new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
-
 /**
  * Runs the steps that are left. Step t draws its batch from (seed, t), so a resumed run sees what an uninterrupted
  * one would have seen.
  *
- * @throws DivergenceError, and whatever `save` and `onStep` throw.
+ * @throws DivergenceError when a step or a validation is not finite, and whatever `save` and `onStep` throw.
  */
 export async function trainingLoop(spec: LoopSpec): Promise<LoopResult> {
   const { trainer, steps, start, signal, evaluate } = spec;
   const began = performance.now();
   const seconds = (): number => start.seconds + (performance.now() - began) / 1000;
-  const losses: number[] = [];
-  const rates: number[] = [];
+  const { metrics = [] } = start;
+  const losses = metrics.flatMap(({ loss }) => loss ?? []);
+  const rates = metrics.flatMap(({ tokensPerSecond }) => tokensPerSecond ?? []);
   let saved = start.step > 0 ? start.step : -1;
   let t = start.step;
   let validationLoss: number | undefined;
@@ -93,10 +94,12 @@ export async function trainingLoop(spec: LoopSpec): Promise<LoopResult> {
     ...(finished && validationLoss !== undefined ? { validationLoss } : {}),
   };
 
-  function validate({ data, context, batch }: LoopSpec): Promise<number> {
-    return trainer.evaluate(
-      sequentialBatches(data.validation, { rows: batch, context, limit: evaluate.batches }),
-    );
+  async function validate({ data, context, batch }: LoopSpec): Promise<number> {
+    const batches = sequentialBatches(data.validation, { rows: batch, context, limit: evaluate.batches });
+    const loss = await trainer.evaluate(batches);
+    if (Number.isFinite(loss)) return loss;
+    const diagnosis = await diagnose(trainer.model.parameters, new Map());
+    throw new DivergenceError(t, `the validation loss is ${loss}`, diagnosis);
   }
 }
 

@@ -28,6 +28,12 @@ function recorder(isTTY: boolean, columns = 80) {
 }
 
 describe("createProgress", () => {
+  it("shows the whole line on a terminal that does not say how wide it is", () => {
+    const { written, stream, now } = recorder(true, 0);
+    createProgress(stream, { now, color: false }).update({ step: 3, steps: 9, loss: 1 });
+    expect(written.join("")).toContain("step 3/9 · loss 1.0000");
+  });
+
   it("keeps one line on a terminal, at most ten times a second, and always shows the end", () => {
     const { clock, written, stream, now } = recorder(true);
     const progress = createProgress(stream, { now, color: false });

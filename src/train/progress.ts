@@ -103,9 +103,9 @@ export function createProgress(stream: ProgressStream, options: ProgressOptions 
   };
 }
 
-/** A line longer than the terminal would wrap and could not be taken back. */
-function fit(text: string, columns = Number.POSITIVE_INFINITY): string {
-  return text.length < columns ? text : `${text.slice(0, Math.max(0, columns - 2))}…`;
+/** A line longer than the terminal would wrap and could not be taken back. A width of 0 is one that is not known. */
+function fit(text: string, columns = 0): string {
+  return columns === 0 || text.length < columns ? text : `${text.slice(0, Math.max(0, columns - 2))}…`;
 }
 
 function boldLoss(text: string): string {

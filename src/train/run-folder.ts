@@ -12,7 +12,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { writeFileAtomic } from "../io/atomic-file.ts";
 import { FileError, systemCode } from "../io/file-error.ts";
@@ -104,8 +104,8 @@ export async function createRunFolder(run: NewRun): Promise<RunFolder> {
 }
 
 /**
- * Opens a run to go on after a step: metrics of later steps are dropped, later checkpoints put aside, and the
- * session's environment is added to `environment.json`.
+ * Opens a run to go on after a step: metrics of later steps are dropped, later checkpoints put aside, an end's
+ * summary goes, as it will be another, and the session's environment is added to `environment.json`.
  *
  * @param step  the step of the checkpoint that was loaded.
  * @throws RunFolderError when the folder is no run, FileError, RunLockedError as {@link createRunFolder}.
@@ -120,6 +120,7 @@ export async function resumeRunFolder(
   return openLocked(folder, async () => {
     await addSession(join(folder, "environment.json"), environment);
     await supersedeCheckpoints(folder, step);
+    await removeFile(join(folder, "summary.json"));
     return openAt(folder, step);
   });
 }
@@ -192,6 +193,12 @@ async function reasonFor(path: string): Promise<unknown> {
 
 function notAFolder(cause: unknown): Error {
   return Object.assign(new Error("there is a file of that name", { cause }), { code: "ENOTDIR" });
+}
+
+async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((cause: unknown) => {
+    throw new FileError("write", path, cause);
+  });
 }
 
 async function writeJson(path: string, value: object): Promise<void> {

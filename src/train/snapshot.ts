@@ -44,22 +44,27 @@ export function restore(
   tensors: Readonly<Record<string, Tensor>>,
   saved: Readonly<Record<string, SafetensorsTensor>>,
 ): void {
-  for (const name of Object.keys(saved)) {
-    if (!(name in tensors))
-      throw new SnapshotError(`logrung: the checkpoint has a tensor "${name}" the run does not know`);
-  }
-  for (const [name, tensor] of Object.entries(tensors)) expectSame(name, tensor, saved[name]);
+  const fault = misfit(tensors, saved);
+  if (fault !== undefined) throw new SnapshotError(`logrung: the checkpoint does not fit: ${fault}`);
   for (const [name, tensor] of Object.entries(tensors)) {
     tensor.device.backend.write(tensor.storage.slice(), elementsOf(saved[name]));
   }
 }
 
-function expectSame(name: string, tensor: Tensor, saved: SafetensorsTensor | undefined): void {
-  if (!saved) throw new SnapshotError(`logrung: the checkpoint has no tensor "${name}"`);
-  const wanted = `${dtypeOf(tensor)} [${tensor.shape.join(", ")}]`;
-  const came = `${saved.dtype} [${saved.shape.join(", ")}]`;
-  if (wanted !== came)
-    throw new SnapshotError(`logrung: tensor "${name}" of the checkpoint is ${came}, wants ${wanted}`);
+/** Why a checkpoint's tensors cannot be written over the state in memory; undefined when they can. */
+export function misfit(
+  tensors: Readonly<Record<string, Tensor>>,
+  saved: Readonly<Record<string, SafetensorsTensor>>,
+): string | undefined {
+  const extra = Object.keys(saved).find((name) => !Object.hasOwn(tensors, name));
+  if (extra !== undefined) return `it has a tensor "${extra}" the run does not know`;
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (!Object.hasOwn(saved, name)) return `it has no tensor "${name}"`;
+    const wanted = `${dtypeOf(tensor)} [${tensor.shape.join(", ")}]`;
+    const came = `${saved[name].dtype} [${saved[name].shape.join(", ")}]`;
+    if (wanted !== came) return `tensor "${name}" is ${came}, wants ${wanted}`;
+  }
+  return undefined;
 }
 
 function elementsOf({ dtype, bytes }: SafetensorsTensor): HostArray {

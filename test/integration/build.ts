@@ -1,7 +1,17 @@
 /** The program as users get it: compiled once for all integration tests, whatever Node they run on. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -36,10 +46,13 @@ function sourceHash(): string {
 /** Compiles beside the final place and moves there: of two processes that build at once, one is first. */
 function build(folder: string, built: string): void {
   const temporary = mkdtempSync(join(folder, "building-"));
+  chmodSync(temporary, 0o755); // some tests run the program as another user
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const project = ["-p", join(root, "tsconfig.build.json"), "--noCheck"];
   const output = ["--outDir", temporary, "--tsBuildInfoFile", join(temporary, "tsbuildinfo")];
-  execFileSync(process.execPath, [compiler, ...project, ...output], { stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync(process.execPath, [compiler, ...project, ...output], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   try {
     renameSync(temporary, built);
   } catch (error) {

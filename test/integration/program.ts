@@ -1,10 +1,13 @@
 /** Running the real program as a child process, on a tiny model and a small text. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll } from "vitest";
+import { commands } from "../../cli/commands/commands.generated.ts";
+import { runProgram } from "../../cli/run.ts";
+import { packageVersion } from "../../cli/version.ts";
 import { decodeCheckpoint, type Checkpoint } from "../../src/train/checkpoint.ts";
 import { checkpointsOf } from "../../src/train/checkpoint-folder.ts";
 import { builtProgram } from "./build.ts";
@@ -57,6 +60,37 @@ export function start(words: readonly string[], options: StartOptions = {}): Sta
 export const logrung = (words: readonly string[], options?: StartOptions): Promise<Ended> =>
   start(words, options).ended;
 
+/**
+ * Start options of a user whom file permissions stop; undefined where there is none. Root, whom nothing stops, lends
+ * the part to nobody, if nobody may read this folder.
+ */
+export function ordinaryUser(): Pick<StartOptions, "uid"> | undefined {
+  if (process.platform === "win32") return undefined;
+  if (process.getuid?.() !== 0) return {};
+  const uid = 65_534;
+  const { status } = spawnSync(process.execPath, [entry, "--version"], { uid, gid: uid, cwd: "/" });
+  return status === 0 ? { uid } : undefined;
+}
+
+/** Runs `logrung <words>` in this process: where starting another would prove no more. */
+export async function inPlace(
+  words: readonly string[],
+  options: { readonly cwd?: string; readonly signal?: AbortSignal } = {},
+): Promise<Omit<Ended, "signal">> {
+  const { cwd = process.cwd(), signal = new AbortController().signal } = options;
+  let stdout = "";
+  let stderr = "";
+  const code = await runProgram(words, Object.values(commands), {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    env: {},
+    cwd,
+    signal,
+    version: packageVersion(),
+  });
+  return { code, stdout, stderr };
+}
+
 /** A folder of its own for a test file, removed at its end. */
 export function workspace(): string {
   const folder = mkdtempSync(join(tmpdir(), "logrung-integration-"));
@@ -64,28 +98,32 @@ export function workspace(): string {
   return folder;
 }
 
+const textFolder = workspace();
+
 /** The smallest model that has everything: one block, two heads, 7,664 parameters. */
-export const tiny: readonly string[] = [
-  ...["--model.layers=1", "--model.width=16", "--model.heads=2", "--context=16", "--batch=2"],
-  ...["--evaluate.every=0", "--evaluate.batches=2", "--sample.length=8"],
-];
+export const tiny: readonly string[] = (
+  "--model.layers=1 --model.width=16 --model.heads=2 --context=16 --batch=2 " +
+  "--evaluate.every=0 --evaluate.batches=2 --sample.length=8"
+).split(" ");
 
 /** `train text` on a small text, with a tiny model, into `output`. */
 export function training(output: string, steps: number, ...more: readonly string[]): string[] {
-  return ["train", "text", `--data=${textFile()}`, ...tiny, `--output=${output}`, `--steps=${steps}`, ...more];
+  return [
+    "train",
+    "text",
+    `--data=${textFile()}`,
+    ...tiny,
+    `--output=${output}`,
+    `--steps=${steps}`,
+    ...more,
+  ];
 }
-
-let written: string | undefined;
 
 /** A file of 16 kB of sentences, the same in every test. */
 export function textFile(): string {
-  if (written === undefined) {
-    const folder = mkdtempSync(join(tmpdir(), "logrung-text-"));
-    afterAll(() => rmSync(folder, { recursive: true, force: true }));
-    written = join(folder, "sentences.txt");
-    writeFileSync(written, sentences(16_000));
-  }
-  return written;
+  const path = join(textFolder, "sentences.txt");
+  if (!existsSync(path)) writeFileSync(path, sentences(16_000));
+  return path;
 }
 
 /** Words in an order that repeats only after a long time: a text from which there is something to learn. */

@@ -1,7 +1,7 @@
 /** Programs for logarithmic ladders: exact rounding with integers, decoding, stepping. */
 import type { Coding } from "../../formats/format.ts";
 import { rungMantissas, rungThresholds } from "../../formats/ladder.ts";
-import { log2ExcessCoefficients, roundingMagic, roundingMagicBits } from "../../formats/log2-fixed.ts";
+import { log2Accuracy, roundingMagic, roundingMagicBits } from "../../formats/log2-fixed.ts";
 import { f32, i32, select, Table, type Value } from "../program.ts";
 
 type LadderCoding = Extract<Coding, { kind: "ladder" }>;
@@ -102,20 +102,21 @@ function correctionTable(coding: LadderCoding): Table {
 /** ⌊γ (log₂ + dither)⌋; the operations of `log2Fixed`, each rounded once, so bits are equal everywhere. */
 function noisyRung(coding: LadderCoding, fixed: Value, noise: Value): Value {
   const shift = 23 - octaveBits(coding);
+  const { coefficients, grain } = log2Accuracy(coding.rungsPerOctave);
   const dither = noise
     .shr(32 - shift)
-    .and(0xfffffffc)
+    .and(-grain >>> 0)
     .asI32();
   const significand = fixed.and(MANTISSA).or(0x3f800000).asF32();
   const y = significand.sub(1.5);
   const ends = f32(0.25).sub(y.mul(y));
-  const [top, ...rest] = log2ExcessCoefficients.toReversed();
+  const [top, ...rest] = coefficients.toReversed();
   const q = rest.reduce<Value>((sum, c) => sum.mul(y).add(c), f32(top));
   const excess = q.mul(ends).add(roundingMagic).asI32();
   return fixed
     .add(excess)
     .add(dither)
-    .add(2 - roundingMagicBits)
+    .add(grain / 2 - roundingMagicBits)
     .shr(shift);
 }
 

@@ -22,6 +22,7 @@ export class ArgumentLayout {
   readonly parts: LayoutParts;
   private readonly first: number;
   private readonly slots = new Map<string, number>();
+  private readonly uniforms: readonly (readonly [string, Uniforms[string]])[];
 
   /**
    * @param first the first word, counted from the address that code is given. Default: after the backend's own.
@@ -30,6 +31,7 @@ export class ArgumentLayout {
   constructor(parts: LayoutParts, first: number = FIRST_WORD) {
     this.parts = parts;
     this.first = first;
+    this.uniforms = Object.entries(parts.uniforms);
     const names = [
       ...parts.sizes.map((name) => `size:${name}`),
       ...Object.keys(parts.uniforms).map((name) => `uniform:${name}`),
@@ -60,17 +62,17 @@ export class ArgumentLayout {
     sizes: Partial<Record<SizeName, number>> = {},
     shift = 0,
   ): void {
-    const word = (name: string) => shift + this.slot(name);
-    for (const name of this.parts.sizes) target.words[word(`size:${name}`)] = sizes[name] ?? 0;
-    for (const [name, type] of Object.entries(this.parts.uniforms)) {
+    const { words, floats } = target;
+    let word = this.first + shift; // in the order in which the constructor gave out the slots
+    for (const name of this.parts.sizes) words[word++] = sizes[name] ?? 0;
+    for (const [name, type] of this.uniforms) {
       const value = call.uniforms?.[name] ?? 0;
-      if (type === "f32") target.floats[word(`uniform:${name}`)] = value;
-      else target.words[word(`uniform:${name}`)] = value | 0;
+      if (type === "f32") floats[word++] = value;
+      else words[word++] = value | 0;
     }
-    for (const name of this.parts.inputs)
-      target.words[word(`input:${name}`)] = address(call.inputs[name]) | 0;
+    for (const name of this.parts.inputs) words[word++] = address(call.inputs[name]) | 0;
     for (const name of this.parts.outputs)
-      target.words[word(`output:${name}`)] = address(call.outputs[name] ?? call.inputs[name]) | 0;
+      words[word++] = address(call.outputs[name] ?? call.inputs[name]) | 0;
   }
 }
 

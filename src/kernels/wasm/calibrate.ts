@@ -14,7 +14,9 @@ export interface Calibration {
   readonly chosen: Candidate;
   /** All that work here, fastest first. */
   readonly candidates: readonly Candidate[];
-  /** 256-bit fusion is in effect: the wide block beats the narrow one, which it cannot on 128-bit registers. */
+  /**
+   * 256-bit fusion is in effect: the wide block beats the narrow one, which it cannot on 128-bit registers.
+   */
   readonly wide: boolean;
 }
 
@@ -32,8 +34,8 @@ const WIDE_GAIN = 1.1;
 type Micro = (...parameters: number[]) => void;
 
 /**
- * Tests and times the micro-kernels that the engine can run: those with fused multiply-add where it has it, else those
- * without, so that the choice never changes a result. Takes about 10 ms.
+ * Tests and times the micro-kernels that the engine can run: those with fused multiply-add where it has it,
+ * else those without, so that the choice never changes a result. Takes about 10 ms.
  *
  * @throws Error when none computes correctly, which no engine has been seen to do.
  */
@@ -122,16 +124,16 @@ function isCorrect(micro: Micro, memory: WebAssembly.Memory, variant: Variant): 
 }
 
 /** One round, at least {@link ROUND_MS} long. */
-function timeOnce(probe: Probe): void {
-  const flops = 2 * probe.variant.rows * probe.variant.columns * DEPTH;
+function timeOnce(candidate: Probe): void {
+  const flops = 2 * candidate.variant.rows * candidate.variant.columns * DEPTH;
   for (;;) {
     const start = performance.now();
-    probe.repeat(probe.count);
+    candidate.repeat(candidate.count);
     const elapsed = performance.now() - start;
     if (elapsed >= ROUND_MS) {
-      probe.gflops = Math.max(probe.gflops, (flops * probe.count) / elapsed / 1e6);
+      candidate.gflops = Math.max(candidate.gflops, (flops * candidate.count) / elapsed / 1e6);
       return;
     }
-    probe.count *= 2;
+    candidate.count *= 2;
   }
 }

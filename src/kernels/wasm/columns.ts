@@ -7,7 +7,7 @@ import { ConstantPool } from "./constants.ts";
 import { estimate } from "./cost.ts";
 import { Graph } from "./expression-graph.ts";
 import { pushWord, wordLocal } from "./frame.ts";
-import { SCRATCH_BYTES, type Lowering } from "./lowering.ts";
+import { SCRATCH_BYTES, type Lowering, type Target } from "./lowering.ts";
 import { frameOf, openInputs, openOutputs, walkOf, type Writing } from "./matrix-body.ts";
 import { lowerStored, lowerStores, rootsOf, type Pass } from "./pass.ts";
 import { IDENTITY } from "./pass-reduction.ts";
@@ -34,7 +34,7 @@ export const lowerColumns: Lowering<ColumnsKernel> = (kernel, target) => {
     inputs: Object.keys(kernel.inputs),
     outputs: Object.keys(kernel.outputs),
   });
-  const body = lowerBody(kernel);
+  const body = lowerBody(kernel, target);
   const module = new Module(target);
   const writing = { target, pool, layout };
   defineRun(module, writing, {
@@ -61,12 +61,13 @@ function stripColumns({ reduce }: ColumnsKernel): number {
   return Math.min(4096, Math.floor(each / 16) * 16);
 }
 
-function lowerBody(kernel: ColumnsKernel): Body {
+function lowerBody(kernel: ColumnsKernel, target: Target): Body {
   const reductions = Object.entries(kernel.reduce);
   const storages = reductions.map(([name]): [string, StorageType] => [accumulator(name), "f32"]);
   const graph = new Graph({
     inputs: kernel.inputs,
     stored: Object.fromEntries(storages),
+    wide: target.revectorize,
     reductionOf: (name) => stored(accumulator(name), "f32"),
   });
   const pass = (value: (name: string) => Value): Pass => ({

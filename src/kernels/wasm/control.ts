@@ -1,10 +1,10 @@
 /**
- * The first pages of the shared memory, and the small module by which threads meet: `dispatch` and `wait` for the
- * caller (thread 0), `loop` for the others.
+ * The first pages of the shared memory, and the small module by which threads meet: `dispatch` and `wait` for
+ * the caller (thread 0), `loop` for the others.
  *
- * Every dispatch raises the generation. Workers spin on it for a while, then sleep; the caller wakes them only if one
- * sleeps. The caller spins on the number of finished workers, then sleeps too: endless spinning collapses on a machine
- * that is busy with something else.
+ * Every dispatch raises the generation. Workers spin on it for a while, then sleep; the caller wakes them
+ * only if one sleeps. The caller spins on the number of finished workers, then sleeps too: endless spinning
+ * collapses on a machine that is busy with something else.
  */
 import { Module, type Code, type Local } from "./assembler.ts";
 import { ARGUMENT_WORDS, SCRATCH_BYTES, type Target } from "./lowering.ts";
@@ -23,9 +23,8 @@ export const CONTROL = {
   failed: 384,
   /** Written once: may thread 0 sleep? A browser's main thread may not. */
   callerMayWait: 448,
-  barrierArrived: 512,
-  barrierGeneration: 576,
-  barrierSleepers: 640,
+  /** Written once: turns of a spinning loop before a thread sleeps. */
+  spins: 452,
 } as const;
 
 /** Where the argument block lies. */
@@ -41,10 +40,8 @@ export const LEAVE = -1;
 /** What `dispatch` and `wait` return. */
 export const STATUS = { finished: 0, waiting: 1, failed: 2 } as const;
 
-/** About 40 µs of spinning before a worker sleeps, 100 µs before the caller does (1.5 to 2 ns a turn). */
-const WORKER_SPINS = 20_000;
-const CALLER_SPINS = 50_000;
-const BARRIER_SPINS = 20_000;
+/** How long a thread spins before it sleeps, in microseconds; to be woken takes 30 to 50. */
+export const SPIN_MICROSECONDS = 40;
 /** A sleeping thread looks around this often, in nanoseconds, in case another has died. */
 const LOOK_AROUND = 500_000_000;
 
@@ -58,10 +55,10 @@ const notifyAt = (code: Code, address: number): Code =>
 const waitAt = (code: Code, address: number, expected: Local, nanoseconds: number): Code =>
   code.i32(0).get(expected).i64(nanoseconds).memory("memory.atomic.wait32", address).op("drop");
 
-/** Spins at most `turns` times while `condition` (leaving an i32) holds. */
-function spinWhile(code: Code, turns: number, condition: () => void): void {
+/** Spins for a while as long as `condition` (leaving an i32) holds. */
+function spinWhile(code: Code, condition: () => void): void {
   const left = code.local("i32");
-  code.i32(turns).set(left);
+  loadAt(code, CONTROL.spins).set(left);
   code.block(() =>
     code.loop(() => {
       condition();
@@ -81,11 +78,15 @@ function callSlot(module: Module, code: Code, thread: () => void, slot: () => vo
   code.callIndirect(module.type(["i32", "i32", "i32", "i32"]));
 }
 
-/** The module that every thread instantiates with its own table: `loop(thread, seen)`, `dispatch(slot, threads)`, `wait()`. */
+/**
+ * The module that every thread instantiates with its own table: `loop(thread, seen)`, `dispatch(slot,
+ * threads)`, `wait()`, and `spin()`, to time it.
+ */
 export function controlModule(target: Target): Uint8Array<ArrayBuffer> {
   const { maximumPages, shared } = target;
   const module = new Module({ maximumPages, shared, table: true });
   defineLoop(module);
+  module.function([], [], "spin", (code) => spinWhile(code, () => code.i32(1)));
   const wait = defineWait(module);
   module.function(["i32", "i32"], ["i32"], "dispatch", (code, slot, threads) => {
     code.i32(0).get(threads).memory("i32.atomic.store", CONTROL.threads);
@@ -120,7 +121,7 @@ function defineLoop(module: Module): void {
   module.function(["i32", "i32"], ["i32"], "loop", (code, thread, seen) => {
     const unchanged = () => loadAt(code, CONTROL.generation).get(seen).op("i32.eq");
     code.loop(() => {
-      spinWhile(code, WORKER_SPINS, unchanged);
+      spinWhile(code, unchanged);
       unchanged();
       code.if(() => {
         addAt(code, CONTROL.sleepers, 1).op("drop");
@@ -144,14 +145,17 @@ function defineLoop(module: Module): void {
   });
 }
 
-/** Waits for the workers: finished, failed, or still waiting after a while (the host may look after them, then wait again). */
+/**
+ * Waits for the workers: finished, failed, or still waiting after a while (the host may look after them, then
+ * wait again).
+ */
 function defineWait(module: Module) {
   return module.function([], ["i32"], "wait", (code) => {
     const done = code.local("i32");
     const others = code.local("i32");
     loadAt(code, CONTROL.threads).i32(1).op("i32.sub").set(others);
     const missing = () => loadAt(code, CONTROL.done).tee(done).get(others).op("i32.lt_s");
-    spinWhile(code, CALLER_SPINS, missing);
+    spinWhile(code, missing);
     missing();
     code.if(() => {
       loadAt(code, CONTROL.callerMayWait).if(() => {
@@ -165,40 +169,5 @@ function defineWait(module: Module) {
     });
     code.i32(STATUS.failed).i32(STATUS.finished);
     loadAt(code, CONTROL.failed).op("select");
-  });
-}
-
-/**
- * Defines `barrier(thread, threads, counter)`: returns when all threads of the dispatch have come. The last one stores 0
- * at address `counter` before it lets the others go. Traps when another thread has trapped.
- */
-export function defineBarrier(module: Module) {
-  return module.function(["i32", "i32", "i32"], [], null, (code, thread, threads, counter) => {
-    const generation = code.local("i32");
-    const unchanged = () => loadAt(code, CONTROL.barrierGeneration).get(generation).op("i32.eq");
-    loadAt(code, CONTROL.barrierGeneration).set(generation);
-    addAt(code, CONTROL.barrierArrived, 1).i32(1).op("i32.add").get(threads).op("i32.eq");
-    code.if(() => {
-      storeAt(code, CONTROL.barrierArrived, 0);
-      code.get(counter).i32(0).memory("i32.atomic.store");
-      addAt(code, CONTROL.barrierGeneration, 1).op("drop");
-      loadAt(code, CONTROL.barrierSleepers).if(() => notifyAt(code, CONTROL.barrierGeneration));
-      code.op("return");
-    });
-    code.while(
-      () => {
-        spinWhile(code, BARRIER_SPINS, unchanged);
-        unchanged();
-      },
-      () => {
-        loadAt(code, CONTROL.failed).if(() => code.op("unreachable"));
-        loadAt(code, CONTROL.callerMayWait).get(thread).op("i32.or");
-        code.if(() => {
-          addAt(code, CONTROL.barrierSleepers, 1).op("drop");
-          waitAt(code, CONTROL.barrierGeneration, generation, LOOK_AROUND);
-          addAt(code, CONTROL.barrierSleepers, -1).op("drop");
-        });
-      },
-    );
   });
 }

@@ -2,8 +2,11 @@
 import type { Value } from "../program.ts";
 import type { Inputs, Outputs } from "../signature.ts";
 import { Module, type Callee, type Local } from "./assembler.ts";
-import { COLUMN, Graph, ROW } from "./expression-graph.ts";
-import { wordLocal } from "./frame.ts";
+import { Graph } from "./expression-graph.ts";
+import { COLUMN, ROW } from "./expression-leaves.ts";
+import { pushWord, wordLocal } from "./frame.ts";
+import { callTouch, defineTouch } from "./touch.ts";
+import { storageBytes } from "../program.ts";
 import { frameOf, openInputs, openOutputs, readsRowIndex, walkOf, type Writing } from "./matrix-body.ts";
 import { lowerStores, reachable, rootsOf, type Pass } from "./pass.ts";
 import { writePass, type Walk } from "./pass-loop.ts";
@@ -32,20 +35,20 @@ export function elementwiseModule(
   gathers: boolean,
 ): Module {
   const module = new Module(writing.target);
-  const byRows = lowerBody(inputs, outputs, gathers, false);
+  const lower = (singleColumn: boolean): Body => {
+    const graph = new Graph({ inputs, stored: {}, singleColumn, wide: writing.target.revectorize });
+    const pass: Pass = { stores: lowerStores(graph, outputs), reductions: [] };
+    return { inputs, outputs, graph, pass, gathers };
+  };
+  const byRows = lower(false);
   if (isFlat(byRows)) {
-    defineRun(module, writing, { flat: defineFlat(module, writing, byRows), rows: null });
+    defineRun(module, writing, byRows, { flat: defineFlat(module, writing, byRows), rows: null });
     return module;
   }
   const rows = defineRows(module, writing, byRows);
-  const flat = defineFlat(module, writing, lowerBody(inputs, outputs, gathers, true));
-  defineRun(module, writing, { flat, rows });
+  const flat = defineFlat(module, writing, lower(true));
+  defineRun(module, writing, byRows, { flat, rows });
   return module;
-}
-
-function lowerBody(inputs: Inputs, outputs: Outputs, gathers: boolean, singleColumn: boolean): Body {
-  const graph = new Graph({ inputs, stored: {}, singleColumn });
-  return { inputs, outputs, graph, pass: { stores: lowerStores(graph, outputs), reductions: [] }, gathers };
 }
 
 /** Whether nothing in a kernel depends on its rows or its columns. */
@@ -138,18 +141,22 @@ interface Bodies {
   readonly rows: Callee | null;
 }
 
-function defineRun(module: Module, writing: Writing, { flat, rows }: Bodies): void {
-  module.function(["i32", "i32", "i32", "i32"], [], "run", (code, thread, threads, words) => {
+function defineRun(module: Module, writing: Writing, body: Body, { flat, rows }: Bodies): void {
+  const touch = defineTouch(module);
+  const fetched = fetchedInputs(body);
+  module.function(["i32", "i32", "i32", "i32"], [], "run", (code, thread, threads, words, scratch) => {
     const constants = code.local("i32");
     const size = code.local("i32");
     code.get(words).memory("i32.load").set(constants);
     code.i32(CHUNK).set(size);
     const frame = frameOf(writing, code, words, constants);
     const share = writeShare(code, thread, threads, wordLocal(frame, "size:total"), 64);
-    const call = (body: Callee, chunk: Range) =>
-      code.get(words).get(constants).get(chunk.start).get(chunk.end).call(body);
+    const call = (callee: Callee, chunk: Range) =>
+      code.get(words).get(constants).get(chunk.start).get(chunk.end).call(callee);
     const single = rows ? writeSingleColumn(writing, frame) : null;
     writeChunks(code, share, size, (chunk) => {
+      for (const { name, bytes } of fetched)
+        callTouch(code, touch, () => pushWord(frame, `input:${name}`), bytes, chunk, scratch);
       if (rows && single)
         code.get(single).if(
           () => call(flat, chunk),
@@ -158,6 +165,16 @@ function defineRun(module: Module, writing: Writing, { flat, rows }: Bodies): vo
       else call(flat, chunk);
     });
   });
+}
+
+/** From here on a kernel computes longer than its loads take, but keeps the processor from looking ahead. */
+const LONG = 64;
+
+/** Inputs that are fetched ahead, chunk by chunk. */
+function fetchedInputs({ inputs, pass }: Body): { name: string; bytes: number }[] {
+  if (reachable(rootsOf(pass)).size < LONG) return [];
+  const elements = Object.entries(inputs).filter(([, { access }]) => access === "element");
+  return elements.map(([name, { storage }]) => ({ name, bytes: storageBytes[storage] }));
 }
 
 /** Whether there is one column and one outer block, so that a row's number is its element's. */

@@ -23,8 +23,8 @@ type V8 = typeof import("node:v8");
 type Os = typeof import("node:os");
 
 /**
- * Flags by version of Node. Revectorising fuses pairs of 128-bit operations; Turboshaft keeps loads in order (before
- * it a 6×8 block of accumulators spills); relaxed SIMD gives the fused multiply-add.
+ * Flags by version of Node. Revectorising fuses pairs of 128-bit operations; Turboshaft keeps loads in order
+ * (before it a 6×8 block of accumulators spills); relaxed SIMD gives the fused multiply-add.
  */
 function featureFlags(node: number): readonly string[] {
   if (node >= 24) return ["--experimental-wasm-revectorize"];
@@ -33,7 +33,10 @@ function featureFlags(node: number): readonly string[] {
   return [];
 }
 
-/** Compile eagerly, by the optimising compiler alone: under a millisecond a kernel, and it is fast from the first call. */
+/**
+ * Compile eagerly, by the optimising compiler alone: under a millisecond a kernel, and it is fast from the
+ * first call.
+ */
 const EAGER_FLAGS = ["--no-liftoff", "--no-wasm-lazy-compilation"];
 
 /** The flag that undoes a flag: "--no-x" for "--x" and the other way round. */
@@ -41,8 +44,8 @@ const opposite = (flag: string): string =>
   flag.startsWith("--no-") ? `--${flag.slice(5)}` : `--no-${flag.slice(2)}`;
 
 /**
- * Probes the engine. Flags are on only while one of our own modules is compiled, so that no other module of the process
- * is compiled by an experimental path; flags that the user gave to Node stay as they are.
+ * Probes the engine. Flags are on only while one of our own modules is compiled, so that no other module of
+ * the process is compiled by an experimental path; flags that the user gave to Node stay as they are.
  */
 export function probeEngine(): Engine {
   const node = nodeMajor();

@@ -71,7 +71,16 @@ it.each([1, 2, 3, 4, 7, 8, 16, 17, 31])("finishes a tile of %i columns", (column
   };
   const outputs = { c: machine.place(new Float32Array(m * n)), code: machine.place(new Uint8Array(m * n)) };
   const p = machine.place(tile);
-  const place = { p: p.offset, pStride: 48 * 4, element: row * n + column, stride: n, row, column, rows, columns };
+  const place = {
+    p: p.offset,
+    pStride: 48 * 4,
+    element: row * n + column,
+    stride: n,
+    row,
+    column,
+    rows,
+    columns,
+  };
   const sizes = { m, n, k: 1, a: { row: 1, column: 1 }, b: { row: 1, column: 1 }, c: { row: n } };
   machine.run(lowerTile(place), kernel, { inputs, outputs, sizes, uniforms: { a: 3 } }, 1, plainTarget);
 

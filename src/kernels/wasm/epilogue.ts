@@ -37,7 +37,7 @@ export function defineEpilogue(module: Module, kernel: GemmKernel, target: Targe
     { sizes: [], uniforms, inputs: Object.keys(inputs), outputs: Object.keys(outputs) },
     0,
   );
-  const graph = new Graph({ inputs, stored: {} });
+  const graph = new Graph({ inputs, stored: {}, wide: target.revectorize });
   const pass: Pass = { stores: lowerStores(graph, outputs), reductions: [] };
   const pool = new ConstantPool();
   const callee = module.function(Array(12).fill("i32"), [], null, (code, ...parameters) => {

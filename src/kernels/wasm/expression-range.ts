@@ -1,5 +1,5 @@
 /** How large an integer value can get, where that saves instructions. */
-import type { BinaryOp, Value } from "../program.ts";
+import type { BinaryOp, Value, ValueType } from "../program.ts";
 
 const FULL = 0xffffffff;
 
@@ -29,7 +29,7 @@ export class Ranges {
       case "unary":
         return this.unary(node.op, node.x);
       case "binary":
-        return binaryBound(node.op, this.bound(node.a), this.bound(node.b));
+        return binaryBound(node.op, value.type, this.bound(node.a), this.bound(node.b));
       case "shift":
         return this.shift(node.op, value, node.x, node.by);
       case "select":
@@ -61,7 +61,7 @@ export class Ranges {
 /** Smallest 2ⁿ - 1 that is at least `bound`. */
 const allOnes = (bound: number): number => 2 ** (32 - Math.clz32(bound)) - 1;
 
-function binaryBound(op: BinaryOp, a: number, b: number): number {
+function binaryBound(op: BinaryOp, type: ValueType, a: number, b: number): number {
   const fits = (bound: number) => (bound <= FULL ? bound : FULL);
   const small = Math.max(a, b) < 2 ** 31;
   if (op === "and") return Math.min(a, b);
@@ -70,5 +70,7 @@ function binaryBound(op: BinaryOp, a: number, b: number): number {
   if (op === "mul") return fits(a * b);
   if (op === "min" && small) return Math.min(a, b);
   if (op === "max" && small) return Math.max(a, b);
+  // The larger of anything signed and a number that is not negative is not negative.
+  if (op === "max" && type === "i32" && Math.min(a, b) < 2 ** 31) return 2 ** 31 - 1;
   return FULL;
 }

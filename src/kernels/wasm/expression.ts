@@ -1,12 +1,14 @@
 /** Writes expressions as SIMD code: a lowered {@link Graph} Value becomes instructions on four lanes. */
-import { operands, type Node, type Table, type Value } from "../program.ts";
+import { operands, type Node, type Table, type Value, type ValueType } from "../program.ts";
 import type { Local } from "./assembler.ts";
 import { bitsOf } from "./constants.ts";
-import { ROW, type Graph } from "./expression-graph.ts";
+import type { Graph } from "./expression-graph.ts";
 import { binaryInstruction, unaryInstruction } from "./expression-instructions.ts";
+import { ROW } from "./expression-leaves.ts";
+import { comparesAsSigned } from "./expression-simplify.ts";
 import { pushSplat, pushWord, type Frame } from "./frame.ts";
 import { reachable } from "./pass.ts";
-import { pushTableEntries } from "./tables.ts";
+import { pushEntries, pushEntriesOf, type TableBase } from "./tables.ts";
 
 /** How far out of the loops over rows and columns a value can be computed. */
 export type Level = 0 | 1 | 2;
@@ -21,6 +23,8 @@ export interface Lanes {
   readonly mask: Local | null;
   /** Pushes a leaf that changes from column to column. */
   pushLeaf(value: Value): void;
+  /** Pushes lane `lane` of an input as an i32, from memory. */
+  pushElement(value: Value, lane: number): void;
 }
 
 /** Where the current row's number lies, and the number of rows in an outer block if there can be several. */
@@ -39,7 +43,7 @@ export class Emitter {
   rowNumber: RowNumber | null = null;
   private readonly held = new Map<Value, Local>();
   private readonly locals: Map<Value, Local>[] = [];
-  private readonly tables = new Map<string | Table, Local>();
+  private readonly tables = new Map<string | Table, TableBase>();
 
   constructor(frame: Frame, graph: Graph) {
     this.frame = frame;
@@ -70,15 +74,18 @@ export class Emitter {
     const known = this.held.get(value);
     if (known) return known;
     this.push(value, null);
-    const local = this.held.get(value) ?? this.frame.code.local("v128");
-    this.frame.code.set(local);
-    this.held.set(value, local);
-    return local;
+    return this.holdPushed(value);
   }
 
-  /** Says that `local` holds a value from here on. */
-  holdIn(value: Value, local: Local): void {
+  /** Keeps what lies on the stack as a value that is the same in all columns. */
+  holdPushed(value: Value): Local {
+    const { code, target } = this.frame;
+    // Taken apart and spread again, so that V8, fusing what uses it, does not follow it further up.
+    if (target.revectorize && !isLeaf(value)) code.lane("f32x4.extract_lane", 0).op("f32x4.splat");
+    const local = this.held.get(value) ?? code.local("v128");
+    code.set(local);
     this.held.set(value, local);
+    return local;
   }
 
   /** Pushes a value; without lanes, one that is the same in all columns. */
@@ -125,11 +132,11 @@ export class Emitter {
     const { code } = this.frame;
     switch (node.kind) {
       case "unary":
-        return this.unary(node.op, value, node.x, lanes);
+        return this.unary(node.op, node.x, lanes);
       case "binary":
         this.push(node.a, lanes);
         this.push(node.b, lanes);
-        code.op(binaryInstruction(node.op, node.a.type));
+        code.op(binaryInstruction(node.op, this.operandType(node)));
         return;
       case "shift":
         this.push(node.x, lanes);
@@ -139,11 +146,7 @@ export class Emitter {
       case "fma":
         return this.fma(node, lanes);
       case "select":
-        this.push(node.yes, lanes);
-        this.push(node.no, lanes);
-        this.push(node.condition, lanes);
-        code.op("v128.bitselect");
-        return;
+        return this.select(node, lanes);
       case "lookup":
         return this.lookup(node, lanes);
       case "constant":
@@ -165,41 +168,57 @@ export class Emitter {
     this.frame.code.op(this.frame.target.relaxedSimd ? "f32x4.relaxed_madd" : "f32x4.add");
   }
 
-  private unary(op: string, value: Value, x: Value, lanes: Lanes | null): void {
+  private unary(op: string, x: Value, lanes: Lanes | null): void {
     this.push(x, lanes);
+    const instruction = unaryInstruction(op, x.type);
+    if (instruction === undefined) throw new TypeError(`logrung: no instruction for ${op} of ${x.type}`);
+    if (instruction) this.frame.code.op(instruction);
+  }
+
+  /** Small unsigned numbers compare as signed ones: one instruction instead of two or three. */
+  private operandType(node: Node & { kind: "binary" }): ValueType {
+    return comparesAsSigned(node, this.graph.ranges) ? "i32" : node.a.type;
+  }
+
+  private select({ condition, yes, no }: Node & { kind: "select" }, lanes: Lanes | null): void {
     const { code } = this.frame;
-    const small = x.type !== "f32" && this.graph.ranges.bound(x) < 2 ** 31;
-    if (x.type === "bool" && op !== "not") {
-      pushSplat(this.frame, op === "toF32" ? bitsOf(1) : 1).op("v128.and");
-    } else if (op === "toU32" && x.type === "i32") {
-      if (!small) pushSplat(this.frame, 0).op("i32x4.max_s");
-    } else if (op === "toI32" && x.type === "u32") {
-      if (!small) pushSplat(this.frame, 0x7fffffff).op("i32x4.min_u");
-    } else if (op === "toF32" && x.type === "u32" && small) {
-      code.op("f32x4.convert_i32x4_s");
-    } else {
-      const instruction = unaryInstruction(op, x.type);
-      if (instruction === undefined)
-        throw new TypeError(`logrung: no instruction for ${op} of ${value.type}`);
-      if (instruction) code.op(instruction);
+    if (isZero(yes) || isZero(no)) {
+      this.push(isZero(no) ? yes : no, lanes);
+      this.push(condition, lanes);
+      code.op(isZero(no) ? "v128.and" : "v128.andnot");
+      return;
     }
+    for (const value of [yes, no, condition]) this.push(value, lanes);
+    code.op("v128.bitselect");
   }
 
   private lookup(node: Node & { kind: "lookup" }, lanes: Lanes | null): void {
+    const { code } = this.frame;
     const base = this.tables.get(node.table);
     if (!base) throw new RangeError("logrung: a table was not opened before its use");
+    const storage = this.graph.storage(node);
+    if (lanes && !lanes.mask && this.isUnsignedElement(node.at)) {
+      pushEntriesOf(code, storage, base, (lane) => lanes.pushElement(node.at, lane));
+      return;
+    }
     this.push(node.at, lanes);
-    pushTableEntries(this.frame.code, this.graph.storage(node), base, lanes?.mask ?? null);
+    pushEntries(code, storage, base, lanes?.mask ?? null);
   }
 
-  /** Holds four times the address of a table. */
+  /** Whether a value is an element that lies in memory as an unsigned number. */
+  private isUnsignedElement(value: Value): boolean {
+    if (value.node.kind !== "input" || this.level(value) !== 2) return false;
+    return value.type === "u32";
+  }
+
+  /** Finds a table's address. */
   private openTable(node: Node): void {
     if (node.kind !== "lookup" || this.tables.has(node.table)) return;
     const { code, constants, pool } = this.frame;
-    const base = code.local("v128");
+    const base = { address: code.local("i32"), lanes: code.local("v128") };
     if (typeof node.table === "string") pushWord(this.frame, `input:${node.table}`);
     else code.get(constants).i32(pool.table(node.table)).op("i32.add");
-    code.op("i32x4.splat").set(base);
+    code.tee(base.address).op("i32x4.splat").set(base.lanes);
     this.tables.set(node.table, base);
   }
 
@@ -247,3 +266,10 @@ function constantBits({ type, node }: Value): number {
   if (type === "f32") return bitsOf(value);
   return type === "bool" ? -value : value | 0;
 }
+
+/** Whether a value is loaded as four times the same. */
+const isLeaf = ({ node }: Value): boolean =>
+  node.kind === "constant" || node.kind === "uniform" || node.kind === "input";
+
+/** Whether all bits of a value are known to be 0. */
+const isZero = ({ node }: Value): boolean => node.kind === "constant" && Object.is(node.value, 0);

@@ -8,7 +8,13 @@ import { lowerGather } from "./gather.ts";
 const take = gather(
   "take",
   "gather",
-  { source: gathered("f32"), codes: gathered("u8"), x: element("f32"), r: perRow("f32"), c: perColumn("f32") },
+  {
+    source: gathered("f32"),
+    codes: gathered("u8"),
+    x: element("f32"),
+    r: perRow("f32"),
+    c: perColumn("f32"),
+  },
   { a: "f32" },
   ({ source, codes, x, r, c, a }) =>
     output("f32", source.add(codes.toF32()).mul(a).add(x.mul(r)).add(c).add(index("row").toF32())),
@@ -40,7 +46,9 @@ describe("gather", () => {
   }); // prettier-ignore
 
   it("moves narrow codes without changing them", async () => {
-    const move = gather("move", "gather", { source: gathered("u16") }, {}, ({ source }) => output("u16", source));
+    const move = gather("move", "gather", { source: gathered("u16") }, {}, ({ source }) =>
+      output("u16", source),
+    );
     for (const columns of [1, 3, 16, 50])
       await expectAgreement(lowerGather, move, {
         inputs: {

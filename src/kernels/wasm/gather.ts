@@ -54,7 +54,7 @@ function outputsOf({ mode, out }: GatherKernel): Outputs {
 
 function accumulateModule(writing: Writing, inputs: Inputs, outputs: Outputs): Module {
   const module = new Module(writing.target);
-  const graph = new Graph({ inputs, stored: { out: outputs.out.storage } });
+  const graph = new Graph({ inputs, stored: { out: outputs.out.storage }, wide: writing.target.revectorize });
   const pass: Pass = { stores: lowerStores(graph, outputs), reductions: [] };
   defineRun(module, writing, defineStrip(module, writing, graph, pass, inputs, outputs));
   return module;

@@ -14,8 +14,8 @@ export interface Variant {
 }
 
 /**
- * The blocks that won on one engine or another. rows · columns/4 accumulators plus columns/4 of B plus one of A fill the
- * 15 registers that V8 has: 128-bit ones, or 256-bit ones for 6×16, whose halves the engine fuses.
+ * The blocks that won on one engine or another. rows · columns/4 accumulators plus columns/4 of B plus one of
+ * A fill the 15 registers that V8 has: 128-bit ones, or 256-bit ones for 6×16, whose halves the engine fuses.
  */
 export const VARIANTS: readonly Variant[] = [
   { name: "6x16 fma", rows: 6, columns: 16, fused: true, where: "256-bit registers (Node ≥ 24)" },
@@ -30,13 +30,14 @@ export const MICRO_PARAMETERS = 9;
 /**
  *   C[rows × columns] = or += Σ over `depth` values of k of A[:, k] · B[k, :]
  *
- * `micro(depth, a, aRow, aDeep, b, bDeep, c, cRow, accumulate)`, strides in bytes; rows of B and C are contiguous. With
- * `packed`, A and B are panels: their strides are known and the parameters ignored, which is 3 to 6 % faster.
+ * `micro(depth, a, aRow, aDeep, b, bDeep, c, cRow, accumulate)`, strides in bytes; rows of B and C are
+ * contiguous. With `packed`, A and B are panels: their strides are known and the parameters ignored, which is
+ * 3 to 6 % faster.
  *
- * One k a turn: two spill. Strided rows of A are reached from two bases, a and a + 3·aRow, by one or two strides: six
- * pointers would spill as well. B, then per row of A a splat and its products, in this order: Node 20 reorders
- * otherwise. C's rows are loaded, added and stored row by row, no store between the loads of a row: only so the engine
- * pairs them.
+ * One k a turn: two spill. Strided rows of A are reached from two bases, a and a + 3·aRow, by one or two
+ * strides: six pointers would spill as well. B, then per row of A a splat and its products, in this order:
+ * Node 20 reorders otherwise. C's rows are loaded, added and stored row by row, no store between the loads of
+ * a row: only so the engine pairs them.
  */
 export function defineMicro(module: Module, variant: Variant, packed: boolean, exportName: string | null) {
   const types = Array.from({ length: MICRO_PARAMETERS }, () => "i32" as const);
@@ -138,7 +139,8 @@ function addTile(code: Code, sums: readonly (readonly Local[])[], c: Local, cRow
 }
 
 /**
- * Defines `edge(rows, columns, tile, tileRow, c, cRow, accumulate)`: moves the part of a tile that lies inside C.
+ * Defines `edge(rows, columns, tile, tileRow, c, cRow, accumulate)`: moves the part of a tile that lies
+ * inside C.
  */
 export function defineEdge(module: Module, tileRow: number): Callee {
   return module.function(

@@ -1,11 +1,12 @@
 /** Packing: strips of an operand copied into panels that the micro-kernel reads straight through. */
 import type { Callee, Code, Local, Module } from "./assembler.ts";
+import { add } from "./gemm-arguments.ts";
 
 /**
  * A packer: `pack(source, wideStride, deepStride, wide, deep, panels[, table])`, strides in bytes.
  *
- * The wide axis (rows of A, columns of B) is cut into strips of `width`; strip s becomes the panel
- * [k][width] at panels + s · panelBytes(deep). Places beyond `wide` hold anything finite or not: what is computed from
+ * The wide axis (rows of A, columns of B) is cut into strips of `width`; strip s becomes the panel [k][width]
+ * at panels + s · panelBytes(deep). Places beyond `wide` hold anything finite or not: what is computed from
  * them is dropped.
  */
 export type Packer = Callee;
@@ -15,11 +16,12 @@ export const panelBytes = (width: number, deep: number): number => width * 4 * (
 
 /** Pushes panelBytes(width, deep). */
 export function pushPanelBytes(code: Code, width: number, deep: Local): Code {
-  return code.get(deep).i32(3).op("i32.add").i32(-4).op("i32.and").i32(width * 4).op("i32.mul"); // prettier-ignore
+  code.get(deep).i32(3).op("i32.add").i32(-4).op("i32.and");
+  return code.i32(width * 4).op("i32.mul");
 }
 
 /** What the body of one panel works with; `count` of the strip's places are real. */
-interface Strip {
+export interface Strip {
   readonly code: Code;
   readonly width: number;
   readonly source: Local;
@@ -30,23 +32,17 @@ interface Strip {
   readonly panel: Local;
 }
 
-const add = (code: Code, local: Local, amount: Local | number): void => {
-  code.get(local);
-  if (typeof amount === "number") code.i32(amount);
-  else code.get(amount);
-  code.op("i32.add").set(local);
-};
-
-/** Walks the strips of the wide axis. */
-function forEachStrip(
+/** Walks the strips of the wide axis; the panels are those of `depth` k, of which the strip shows `deep`. */
+export function forEachStrip(
   code: Code,
   width: number,
   [source, wideStride, deepStride, wide, deep, panels]: readonly Local[],
   body: (strip: Strip) => void,
+  depth: Local = deep,
 ): void {
   const count = code.local("i32");
   const bytes = code.local("i32");
-  pushPanelBytes(code, width, deep).set(bytes);
+  pushPanelBytes(code, width, depth).set(bytes);
   code.while(
     () => code.get(wide).i32(0).op("i32.gt_s"),
     () => {
@@ -97,8 +93,37 @@ function packAny(strip: Strip, loadElement: (from: Local) => void): void {
   });
 } // prettier-ignore
 
-/** The wide axis is contiguous: copies. Reads past `count` stay inside the padding of a buffer. */
-function packRows(strip: Strip): void {
+/**
+ * Rows that are copied side by side. A strip that fills cache lines is copied all down at once. Of a narrower
+ * one each line is needed again for the next strip: rows of a power of two fall into one set of the
+ * first-level cache, so there are as many as a set has ways.
+ */
+const rowsAtOnce = (width: number): number => (width % 16 === 0 ? 256 : 8);
+
+/** The wide axis is contiguous: copies, a few rows at a time through all strips. */
+function packRows(code: Code, width: number, parameters: readonly Local[]): void {
+  const [source, wideStride, deepStride, wide, deep, panels] = parameters;
+  const atOnce = rowsAtOnce(width);
+  const left = code.local("i32");
+  const rows = code.local("i32");
+  const [from, to, count] = [code.local("i32"), code.local("i32"), code.local("i32")];
+  code.get(deep).set(left);
+  code.while(
+    () => code.get(left).i32(0).op("i32.gt_s"),
+    () => {
+      code.get(left).i32(atOnce).get(left).i32(atOnce).op("i32.lt_s").op("select").set(rows);
+      code.get(source).set(from).get(panels).set(to).get(wide).set(count);
+      const strips = [from, wideStride, deepStride, count, rows, to];
+      forEachStrip(code, width, strips, (strip) => copyRows(strip), deep);
+      code.get(source).get(deepStride).i32(atOnce).op("i32.mul").op("i32.add").set(source);
+      add(code, panels, width * 4 * atOnce);
+      add(code, left, -atOnce);
+    },
+  );
+}
+
+/** One strip of {@link packRows}. Reads past `count` stay inside the padding of a buffer. */
+function copyRows(strip: Strip): void {
   const { code, width } = strip;
   const whole = Math.floor(width / 4);
   const rest = width % 4;
@@ -222,17 +247,17 @@ function transposeBlock(code: Code, rows: readonly Local[], to: Local, pitch: nu
 /** Defines the packer of a float32 operand. */
 export function definePack(module: Module, width: number): Packer {
   return module.function(["i32", "i32", "i32", "i32", "i32", "i32"], [], null, (code, ...parameters) => {
+    const [, wideStride, deepStride] = parameters;
+    code.get(wideStride).i32(4).op("i32.eq");
+    code.if(() => {
+      packRows(code, width, parameters);
+      code.op("return");
+    });
     forEachStrip(code, width, parameters, (strip) => {
-      code.get(strip.wideStride).i32(4).op("i32.eq");
+      code.get(deepStride).i32(4).op("i32.eq");
       code.if(
-        () => packRows(strip),
-        () => {
-          code.get(strip.deepStride).i32(4).op("i32.eq");
-          code.if(
-            () => packTransposed(strip),
-            () => packAny(strip, (from) => code.get(from).memory("f32.load")),
-          );
-        },
+        () => packTransposed(strip),
+        () => packAny(strip, (from) => code.get(from).memory("f32.load")),
       );
     });
   });
@@ -247,7 +272,14 @@ export function definePackCoded(module: Module, width: number): Packer {
     (code, ...parameters) => {
       const table = parameters[6];
       const value = (from: Local, offset: number): Code =>
-        code.get(from).memory("i32.load8_u", offset).i32(2).op("i32.shl").get(table).op("i32.add").memory("f32.load"); // prettier-ignore
+        code
+          .get(from)
+          .memory("i32.load8_u", offset)
+          .i32(2)
+          .op("i32.shl")
+          .get(table)
+          .op("i32.add")
+          .memory("f32.load");
       forEachStrip(code, width, parameters, (strip) => {
         code.get(strip.count).i32(width).op("i32.lt_s");
         code.if(
@@ -278,79 +310,4 @@ function packCodes(strip: Strip, value: (from: Local, i: number) => void, steppi
       if (stepping) add(code, at, wideStride);
     }
   });
-}
-
-/** Bytes of working memory that `scale` wants. */
-export const scaleBytes = (width: number): number => width * 16 + 16;
-
-/**
- * Defines `scale(panels, wide, deep, scales, wideStride, deepStride, pattern)`: multiplies packed panels by their
- * scales, one per row, per column or per element. Four k share a `pattern` of 4 · width factors; it is written once a
- * strip when the scale does not depend on k.
- */
-export function defineScale(module: Module, width: number): Callee {
-  return module.function(
-    ["i32", "i32", "i32", "i32", "i32", "i32", "i32"],
-    [],
-    null,
-    (code, panels, wide, deep, scales, wideStride, deepStride, pattern) => {
-      const fresh = code.local("i32");
-      forEachStrip(code, width, [scales, wideStride, deepStride, wide, deep, panels], (strip) => {
-        const from = code.local("i32");
-        const to = code.local("i32");
-        const left = code.local("i32");
-        code.get(strip.source).set(from).get(strip.panel).set(to).get(deep).set(left).i32(1).set(fresh);
-        code.while(
-          () => code.get(left).i32(0).op("i32.gt_s"),
-          () => {
-            code.get(fresh).if(() => writePattern(strip, from, left, pattern));
-            code.get(deepStride).set(fresh);
-            multiplyPattern(code, width, to, pattern);
-            add(code, to, width * 16);
-            add(code, left, -4);
-          },
-        );
-      });
-    },
-  );
-}
-
-/** Factors of four k; `from` moves on to the next four. Past the end of the deep axis the last ones are repeated. */
-function writePattern({ code, width, wideStride, deepStride, count }: Strip, from: Local, left: Local, pattern: Local): void {
-  const at = code.local("i32");
-  const place = code.local("i32");
-  const v = code.local("v128");
-  for (let k = 0; k < 4; k++) {
-    code.get(wideStride).op("i32.eqz");
-    code.if(
-      () => {
-        code.get(from).memory("v128.load32_splat").set(v);
-        for (let i = 0; i < width; i += 4) code.get(pattern).get(v).memory("v128.store", (k * width + i) * 4);
-      },
-      () => {
-        code.get(from).set(at).i32(0).set(place);
-        code.loop(() => {
-          code.get(place).i32(2).op("i32.shl").get(pattern).op("i32.add");
-          code.get(at).memory("f32.load").memory("f32.store", k * width * 4);
-          add(code, place, 1);
-          code.get(place).get(count).op("i32.lt_s").if(() => add(code, at, wideStride));
-          code.get(place).i32(width).op("i32.lt_s").brIf(0);
-        });
-      },
-    );
-    code.get(left).i32(k + 1).op("i32.gt_s").if(() => add(code, from, deepStride));
-  }
-} // prettier-ignore
-
-/** panel[4 k] *= pattern */
-function multiplyPattern(code: Code, width: number, panel: Local, pattern: Local): void {
-  for (let i = 0; i < width; i++)
-    code
-      .get(panel)
-      .get(panel)
-      .memory("v128.load", i * 16)
-      .get(pattern)
-      .memory("v128.load", i * 16)
-      .op("f32x4.mul")
-      .memory("v128.store", i * 16);
 }

@@ -2,16 +2,22 @@
 import type { Call } from "../backend.ts";
 import type { GemmKernel, GemmSizes } from "../gemm.ts";
 import type { Variant } from "./gemm-micro.ts";
-import { panelBytes, scaleBytes } from "./gemm-pack.ts";
+import { panelBytes } from "./gemm-pack.ts";
+import { scaleBytes } from "./gemm-scale.ts";
 
 /**
- * K of a block: a strip of B (256 × 16 floats) stays in the first-level cache. The same for every variant and every
- * path, for sums are made block by block and so depend on it.
+ * K of a block: a strip of B (256 × 16 floats) stays in the first-level cache. The same for every variant and
+ * every path, for sums are made block by block and so depend on it.
  */
 export const DEEP = 256;
-/** M of a block: 192 × 256 floats of A stay in the second-level cache. */
-const TALL = 192;
-/** N of a block: 256 × 1024 floats of B stay in the third-level cache. */
+/**
+ * M of a block. Rows of A are packed just before they are used and are still in the first-level cache; of a
+ * transposed A each line holds 16 rows, so that it pays to pack many: 192 × 256 floats stay in the
+ * second-level cache.
+ */
+const TALL = 24;
+const TALL_TRANSPOSED = 192;
+/** N of a block: 256 × 512 floats of B stay in the second-level cache. */
 const WIDE = 512;
 /** Columns after which the epilogue runs over what is finished, still in cache. */
 export const EPILOGUE_COLUMNS = 128;
@@ -30,12 +36,11 @@ export function localLayout({ rows, columns }: Variant) {
   return { aTable, bTable, tile, pattern, edge, bytes: edge + aligned(panelBytes(rows, DEEP)) };
 }
 
-/** How one call is cut. */
+/** How one call is cut: each batch's product into rowSplits × columnSplits rectangles. */
 export interface Plan {
-  /** All threads work on each product together (B's panels are shared); else each takes whole items. */
-  readonly shared: boolean;
-  /** Column ranges a product is cut into when it is not shared, and their width. */
-  readonly splits: number;
+  readonly rowSplits: number;
+  readonly splitRows: number;
+  readonly columnSplits: number;
   readonly splitColumns: number;
   /** Rows of a block of A. */
   readonly blockRows: number;
@@ -44,7 +49,7 @@ export interface Plan {
   /** An operand is read where it lies, without packing. */
   readonly aDirect: boolean;
   readonly bDirect: boolean;
-  /** Bytes of one block of packed A, of packed B, and of P where P is not written to C. */
+  /** Bytes a thread has for a block of packed A, of packed B, and for P where it is not written to C. */
   readonly aPanels: number;
   readonly bPanels: number;
   readonly product: number;
@@ -66,25 +71,20 @@ export function inPlace(kernel: GemmKernel, call: Call): boolean {
 /** Plans a call for a number of threads. */
 export function plan(kernel: GemmKernel, call: Call, variant: Variant, threads: number): Plan {
   const sizes = call.sizes as GemmSizes;
-  const { m, n, k } = sizes;
-  const batches = (sizes.outer ?? 1) * (sizes.inner ?? 1);
-  const flat = m <= 4 * variant.rows && n >= 2 * threads * variant.columns;
-  const small = m * n * k <= SMALL;
-  const shared = threads > 1 && batches < 2 * threads && !flat && !small;
-  const splits = shared || batches >= 2 * threads ? 1 : columnSplits(n, batches, threads, variant);
-  const splitColumns = roundUp(Math.ceil(n / splits), variant.columns);
-  const team = shared ? threads : 1;
-  const aDirect = kernel.a === "f32" && (splitColumns <= DIRECT_COLUMNS || m * k <= DIRECT_ELEMENTS);
+  const { m, n, k, outer = 1, inner = 1 } = sizes;
+  const [rowSplits, columnSplits] = outer * inner >= 2 * threads ? [1, 1] : grid(m, n, threads, variant);
+  const splitRows = roundUp(Math.ceil(m / rowSplits), variant.rows);
+  const splitColumns = roundUp(Math.ceil(n / columnSplits), variant.columns);
+  const aDirect = kernel.a === "f32" && (splitColumns <= DIRECT_COLUMNS || splitRows * k <= DIRECT_ELEMENTS);
   const contiguous = kernel.b === "f32" && sizes.b.column === 1;
-  const bDirect = !shared && contiguous && (m <= DIRECT_ROWS || k * splitColumns <= DIRECT_ELEMENTS);
-  const rowsEach = Math.ceil(m / team);
-  const blocks = Math.max(1, Math.ceil(rowsEach / TALL));
-  const blockRows = roundUp(Math.max(1, Math.ceil(rowsEach / blocks)), variant.rows);
+  const bDirect = contiguous && (splitRows <= DIRECT_ROWS || k * splitColumns <= DIRECT_ELEMENTS);
+  const blockRows = Math.min(roundUp(sizes.a.row === 1 ? TALL_TRANSPOSED : TALL, variant.rows), splitRows);
   const blockColumns = Math.min(roundUp(WIDE - variant.columns + 1, variant.columns), splitColumns);
   const deep = Math.min(DEEP, k);
   return {
-    shared,
-    splits,
+    rowSplits,
+    splitRows,
+    columnSplits,
     splitColumns,
     blockRows,
     blockColumns,
@@ -92,26 +92,40 @@ export function plan(kernel: GemmKernel, call: Call, variant: Variant, threads: 
     bDirect,
     aPanels: aDirect ? 0 : aligned(panelBytes(1, deep) * blockRows),
     bPanels: bDirect ? 0 : aligned(panelBytes(1, deep) * blockColumns),
-    product: inPlace(kernel, call) ? 0 : aligned(m * (shared ? n : splitColumns) * 4),
+    product: inPlace(kernel, call) ? 0 : aligned(splitRows * splitColumns * 4),
   };
 }
 
-/** Products of at most this many multiplications are not worth a barrier. */
-const SMALL = 96 ** 3;
-/** An operand that few strips of the other one use is not worth packing; nor is one that fits the first-level cache. */
+/**
+ * An operand that few strips of the other one use is not worth packing; nor is one that fits the first-level
+ * cache.
+ */
 const DIRECT_COLUMNS = 64;
 const DIRECT_ROWS = 24;
 const DIRECT_ELEMENTS = 64 * 64;
 
-/** So many column ranges that every thread has one. */
-function columnSplits(n: number, batches: number, threads: number, { columns }: Variant): number {
-  const wanted = Math.ceil(threads / Math.max(1, batches));
-  return Math.max(1, Math.min(wanted, Math.floor(n / columns)));
+/**
+ * Rows × columns of rectangles, one for each thread or fewer. A thread packs its rows of A once for every
+ * WIDE columns and its columns of B once; the grid with which the busiest thread has the least to compute and
+ * to pack is taken.
+ */
+function grid(m: number, n: number, threads: number, { rows, columns }: Variant): readonly [number, number] {
+  let best: readonly [number, number] = [1, 1];
+  let least = Infinity;
+  for (let down = 1; down <= threads; down++) {
+    const across = Math.floor(threads / down);
+    const tall = roundUp(Math.ceil(m / down), rows);
+    const wide = roundUp(Math.ceil(n / across), columns);
+    const time = tall * wide + PACK_COST * (tall * Math.ceil(wide / WIDE) + wide);
+    if (time < least) [best, least] = [[down, across], time];
+  }
+  return best;
 }
 
-/** Bytes of workspace of a plan: see the layout in `gemm-product.ts`. */
-export function workspaceBytes(plan: Plan, variant: Variant, threads: number): number {
-  const { aPanels, bPanels, product, shared } = plan;
-  const each = localLayout(variant).bytes + aPanels;
-  return shared ? threads * each + product + 2 * bPanels : threads * (each + product + bPanels);
+/** Time to pack an element, in multiply-adds: 0.3 ns against 60 a nanosecond. */
+const PACK_COST = 18;
+
+/** Bytes of workspace of a plan: see the layout in `gemm-run.ts`. */
+export function workspaceBytes(cut: Plan, variant: Variant, threads: number): number {
+  return threads * (localLayout(variant).bytes + cut.product + cut.aPanels + cut.bPanels);
 }

@@ -1,17 +1,17 @@
-/** What a thread does with a whole gemm: its workspace, and which products or parts of products it takes. */
+/** What a thread does with a whole gemm: its workspace, and which parts of which products it takes. */
 import type { GemmKernel } from "../gemm.ts";
 import type { Callee, Code, Local, Module } from "./assembler.ts";
 import type { EpilogueFunction } from "./epilogue.ts";
-import { WORD, argument } from "./gemm-arguments.ts";
+import { WORD, argument, type Word } from "./gemm-arguments.ts";
 import type { Variant } from "./gemm-micro.ts";
 import { localLayout } from "./gemm-plan.ts";
 import { defineProduct } from "./gemm-product.ts";
 
 /**
- * Defines the exported `run(thread, threads, arguments, scratch)`.
- *
- * The workspace: each thread's local memory; then, shared, P, two halves of B's panels, each thread's panels of A; or,
- * not shared, for each thread P, B's panels, A's panels.
+ * Defines the exported `run(thread, threads, arguments, scratch)`: threads take items, a rectangle of one
+ * batch's product each, until none is left. Each has its own part of the workspace (local memory, P, panels
+ * of B and of A), so none waits for another: to fetch a panel from another processor's cache takes longer
+ * than to pack it again.
  */
 export function defineRun(
   module: Module,
@@ -21,92 +21,48 @@ export function defineRun(
 ): void {
   const product = defineProduct(module, kernel, variant, epilogue);
   const prescale = kernel.a === "coded" || kernel.b === "coded" ? definePrescale(module) : null;
-  module.function(["i32", "i32", "i32", "i32"], [], "run", (code, thread, threads, base, scratch) => {
+  module.function(["i32", "i32", "i32", "i32"], [], "run", (code, thread, _threads, base, scratch) => {
     const layout = localLayout(variant);
-    const local = code.local("i32");
-    argument(code, base, "workspace").get(thread).i32(layout.bytes).op("i32.mul").op("i32.add").set(local);
+    const [local, region, bPanels, aPanels] = Array.from({ length: 4 }, () => code.local("i32"));
+    argument(code, base, "workspace").i32(layout.bytes);
+    for (const word of ["product", "bPanels", "aPanels"] as const) argument(code, base, word).op("i32.add");
+    code.get(thread).op("i32.mul").op("i32.add").tee(local).i32(layout.bytes).op("i32.add").tee(region);
+    argument(code, base, "product").op("i32.add").tee(bPanels);
+    argument(code, base, "bPanels").op("i32.add").set(aPanels);
     if (prescale && kernel.a === "coded") callPrescale(code, base, local, prescale, layout.aTable, "a");
     if (prescale && kernel.b === "coded") callPrescale(code, base, local, prescale, layout.bTable, "b");
-    const region = code.local("i32");
-    argument(code, base, "workspace").get(threads).i32(layout.bytes).op("i32.mul").op("i32.add").set(region);
-    const team: Common = { code, product, thread, threads, base, scratch, local, region };
-    argument(code, base, "shared").if(
-      () => runShared(team),
-      () => runItems(team),
-    );
+    takeItems(code, base, product, [aPanels, bPanels, region, local, scratch]);
   });
 }
 
-interface Common {
-  readonly code: Code;
-  readonly product: Callee;
-  readonly thread: Local;
-  readonly threads: Local;
-  readonly base: Local;
-  readonly scratch: Local;
-  readonly local: Local;
-  /** Where the workspace goes on after the threads' local memories. */
-  readonly region: Local;
-}
-
-/** All threads, one product after the other. */
-function runShared({ code, product, thread, threads, base, scratch, local, region }: Common): void {
-  const batch = code.local("i32");
-  const parity = code.local("i32");
-  const aPanels = code.local("i32");
-  const bPanels = code.local("i32");
-  code.get(region);
-  argument(code, base, "product").op("i32.add").tee(bPanels);
-  argument(code, base, "bPanels").i32(1).op("i32.shl").op("i32.add").get(thread);
-  argument(code, base, "aPanels").op("i32.mul").op("i32.add").set(aPanels);
-  code.while(
-    () => argument(code.get(batch), base, "batches").op("i32.lt_s"),
-    () => {
-      code.get(base).get(batch).i32(0);
-      argument(code, base, "n").get(thread).get(threads).get(aPanels).get(bPanels).get(region);
-      code.get(local).get(scratch).get(parity).call(product).set(parity);
-      code.get(batch).i32(1).op("i32.add").set(batch);
-    },
-  );
-}
-
-/** Each thread takes items (a column range of a product) until none is left. */
-function runItems({ code, product, thread, base, scratch, local, region }: Common): void {
-  const item = code.local("i32");
-  const first = code.local("i32");
-  const end = code.local("i32");
-  const aPanels = code.local("i32");
-  const bPanels = code.local("i32");
-  code.get(region);
-  argument(code, base, "product");
-  argument(code, base, "aPanels").op("i32.add");
-  argument(code, base, "bPanels").op("i32.add").get(thread).op("i32.mul").op("i32.add").tee(region);
-  argument(code, base, "product").op("i32.add").tee(bPanels);
-  argument(code, base, "bPanels").op("i32.add").set(aPanels);
+/** Claims items one by one. Item = (batch · rowSplits + row range) · columnSplits + column range. */
+function takeItems(code: Code, base: Local, product: Callee, memory: readonly Local[]): void {
+  const locals = Array.from({ length: 6 }, () => code.local("i32"));
+  const [item, rest, firstRow, endRow, firstColumn, endColumn] = locals;
+  const range = (index: () => Code, width: Word, limit: Word, first: Local, end: Local) => {
+    argument(index(), base, width).op("i32.mul").tee(first);
+    argument(code, base, width).op("i32.add").tee(end);
+    argument(code, base, limit).get(end);
+    argument(code, base, limit).op("i32.lt_s").op("select").set(end);
+  };
+  const splits = (from: Local, by: Word, op: "i32.rem_u" | "i32.div_u") =>
+    argument(code.get(from), base, by).op(op);
   code.while(
     () => {
-      code
-        .get(base)
-        .i32(1)
-        .memory("i32.atomic.rmw.add", WORD.nextItem * 4)
-        .tee(item);
-      argument(code, base, "batches");
-      argument(code, base, "splits").op("i32.mul").op("i32.lt_s");
+      code.get(base).i32(1).memory("i32.atomic.rmw.add", WORD.nextItem * 4).tee(item);
+      argument(code, base, "items").op("i32.lt_s");
     },
     () => {
-      code.get(item);
-      argument(code, base, "splits").op("i32.rem_u");
-      argument(code, base, "splitColumns").op("i32.mul").tee(first);
-      argument(code, base, "splitColumns").op("i32.add").set(end);
-      code.get(end);
-      argument(code, base, "n").get(end);
-      argument(code, base, "n").op("i32.lt_s").op("select").set(end);
-      code.get(base).get(item);
-      argument(code, base, "splits").op("i32.div_u").get(first).get(end).i32(0).i32(1);
-      code.get(aPanels).get(bPanels).get(region).get(local).get(scratch).i32(0).call(product).op("drop");
+      range(() => splits(item, "columnSplits", "i32.rem_u"), "splitColumns", "n", firstColumn, endColumn);
+      splits(item, "columnSplits", "i32.div_u").set(rest);
+      range(() => splits(rest, "rowSplits", "i32.rem_u"), "splitRows", "m", firstRow, endRow);
+      code.get(base);
+      splits(rest, "rowSplits", "i32.div_u").get(firstRow).get(endRow).get(firstColumn).get(endColumn);
+      for (const address of memory) code.get(address);
+      code.call(product);
     },
   );
-}
+} // prettier-ignore
 
 /** Defines `prescale(table, scale, to)`: 256 values times one scale. */
 function definePrescale(module: Module): Callee {

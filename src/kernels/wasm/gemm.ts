@@ -12,10 +12,9 @@ import type { Arguments, Lowered, Lowering } from "./lowering.ts";
 /**
  * Makes the lowering of gemm for a micro-kernel.
  *
- * Packed panels, blocks of 256 in K, ~192 in M, ~1024 in N; big products are shared by all threads (each packs a part of
- * B, rows are claimed block by block), batches and small products are taken whole. A sum runs over k ascending within a
- * block of 256, blocks are added in order, whatever the plan: results depend neither on threads nor on sizes of blocks,
- * and all fused micro-kernels agree bit for bit.
+ * Packed panels, blocks of 256 in K and 512 in N; threads take whole products of a batch, or rectangles of
+ * one. A sum runs over k ascending within a block of 256, blocks are added in order, whatever the plan:
+ * results depend neither on threads nor on the other blocks, and all fused micro-kernels agree bit for bit.
  *
  * @param gflops  measured rate of the micro-kernel on one thread, for `cost`.
  */
@@ -27,6 +26,9 @@ export function gemmLowering(variant: Variant, gflops: number): Lowering<GemmKer
     return lowered(module.encode(), kernel, variant, epilogue, gflops);
   };
 }
+
+/** Microseconds to pack or read an element. */
+const PACKING = 0.3e-3;
 
 function lowered(
   module: Uint8Array<ArrayBuffer>,
@@ -49,7 +51,7 @@ function lowered(
     },
     cost({ sizes }) {
       const { m, n, k, outer = 1, inner = 1 } = sizes as GemmSizes;
-      return (2 * m * n * k * outer * inner) / (gflops * 1e3);
+      return outer * inner * ((2 * m * n * k) / (gflops * 1e3) + (m + n) * k * PACKING);
     },
     workspace: (call, threads) => workspaceBytes(plan(kernel, call, variant, threads), variant, threads),
   };
@@ -62,10 +64,10 @@ function encodeSizes(kernel: GemmKernel, call: Call, { words }: Arguments, cut: 
   words[WORD.n] = sizes.n;
   words[WORD.k] = sizes.k;
   words[WORD.inner] = sizes.inner ?? 1;
-  words[WORD.batches] = (sizes.outer ?? 1) * (sizes.inner ?? 1);
+  words[WORD.items] = (sizes.outer ?? 1) * (sizes.inner ?? 1) * cut.rowSplits * cut.columnSplits;
   words[WORD.pOuter] = (c.outer ?? 0) * 4;
   words[WORD.pInner] = (c.inner ?? 0) * 4;
-  words[WORD.pRow] = (inPlace(kernel, call) ? c.row : cut.shared ? sizes.n : cut.splitColumns) * 4;
+  words[WORD.pRow] = (inPlace(kernel, call) ? c.row : cut.splitColumns) * 4;
   words[WORD.elementOuter] = c.outer ?? 0;
   words[WORD.elementInner] = c.inner ?? 0;
   words[WORD.elementRow] = c.row;
@@ -73,8 +75,9 @@ function encodeSizes(kernel: GemmKernel, call: Call, { words }: Arguments, cut: 
 }
 
 function encodePlan({ words }: Arguments, cut: Plan): void {
-  words[WORD.shared] = cut.shared ? 1 : 0;
-  words[WORD.splits] = cut.splits;
+  words[WORD.rowSplits] = cut.rowSplits;
+  words[WORD.splitRows] = cut.splitRows;
+  words[WORD.columnSplits] = cut.columnSplits;
   words[WORD.splitColumns] = cut.splitColumns;
   words[WORD.blockRows] = cut.blockRows;
   words[WORD.blockColumns] = cut.blockColumns;
@@ -84,8 +87,6 @@ function encodePlan({ words }: Arguments, cut: Plan): void {
   words[WORD.bPanels] = cut.bPanels;
   words[WORD.product] = cut.product;
   words[WORD.nextItem] = 0;
-  words[WORD.claims] = 0;
-  words[WORD.claims + 16] = 0;
 }
 
 const A_WORDS = {

@@ -30,7 +30,9 @@ export interface WasmOptions {
   readonly microKernel?: string;
 }
 
-/** Kernels cheaper than this, in microseconds on one thread, are not worth another thread that is spinning … */
+/**
+ * Kernels cheaper than this, in microseconds on one thread, are not worth another thread that is spinning …
+ */
 const WORTH_SHARING = 8;
 /** … or asleep: waking takes about 30 µs. */
 const WORTH_WAKING = 40;
@@ -38,8 +40,9 @@ const WORTH_WAKING = 40;
 type Lowerings = { readonly [S in Kernel["shape"]]: Lowering<Extract<Kernel, { shape: S }>> };
 
 /**
- * Makes a wasm backend: probes the engine, tests and times the gemm kernels (about 10 ms), starts the threads (about
- * 30 ms). Results depend neither on the number of threads nor on the kernel chosen among those with fused multiply-add.
+ * Makes a wasm backend: probes the engine, tests and times the gemm kernels (about 10 ms), starts the threads
+ * (about 30 ms). Results depend neither on the number of threads nor on the kernel chosen among those with
+ * fused multiply-add.
  *
  * @throws RangeError when `threads` is no count of at least 1; WorkerError when a thread does not start.
  * @example const backend = await createWasmBackend({ threads: 2 });

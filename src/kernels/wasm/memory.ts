@@ -21,8 +21,8 @@ export class WasmBuffer implements Buffer {
 }
 
 /**
- * The size a block is rounded up to: multiples of 64 bytes up to 512, then eight sizes an octave, so at most an eighth
- * is wasted and buffers of a training step find the very blocks that the step before gave back.
+ * The size a block is rounded up to: multiples of 64 bytes up to 512, then eight sizes an octave, so at most
+ * an eighth is wasted and buffers of a training step find the very blocks that the step before gave back.
  */
 export function blockSize(bytes: number): number {
   const needed = Math.max(bytes, 1) + PADDING_BYTES;
@@ -31,8 +31,8 @@ export function blockSize(bytes: number): number {
 }
 
 /**
- * A growing WebAssembly memory with an allocator: blocks come from lists by size, else from the end. Addresses are
- * multiples of 64. Nothing is merged, so a steady workload neither grows nor fragments.
+ * A growing WebAssembly memory with an allocator: blocks come from lists by size, else from the end.
+ * Addresses are multiples of 64. Nothing is merged, so a steady workload neither grows nor fragments.
  */
 export class Heap implements MemoryUse {
   readonly memory: WebAssembly.Memory;
@@ -44,7 +44,8 @@ export class Heap implements MemoryUse {
   private readonly live = new Set<WasmBuffer>();
 
   /**
-   * @param maximumBytes  the most it may ever grow to; what the host refuses to reserve is halved until it agrees.
+   * @param maximumBytes  the most it may ever grow to; what the host refuses to reserve is halved until it
+   * agrees.
    * @param start         first address of the heap; what lies below is the caller's.
    */
   constructor(maximumBytes: number, start: number, shared: boolean) {

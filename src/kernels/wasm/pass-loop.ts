@@ -23,9 +23,6 @@ function turnWidth(pass: Pass, streams: Iterable<Stream>): number {
   return [...streams].some(({ bytes }) => bytes === 1) ? 4 : 2;
 }
 
-/** Vectors whose operations alternate. More of them need more registers than there are. */
-const FLIGHT = Number(process.env.FLIGHT ?? 2);
-
 /** Writes a pass over `count` elements from `position` on. Reductions are held by the emitter afterwards. */
 export function writePass(walk: Walk, pass: Pass, position: Position, count: Local): void {
   new PassWriter(walk, pass, position).write(count);
@@ -91,7 +88,7 @@ class PassWriter {
       () => {
         this.turn(this.width, null, (stream, vectors) => storeVectors(code, stream, vectors));
         this.streams.advance(this.used, 4 * this.width);
-        this.index.advance(this.width);
+        this.index.advance(4 * this.width);
         code.get(left).i32(4 * this.width).op("i32.sub").set(left); // prettier-ignore
       },
       () => code.get(left).i32(4 * this.width).op("i32.ge_s"), // prettier-ignore
@@ -104,7 +101,7 @@ class PassWriter {
     const mask = this.masked ? this.existing(left) : null;
     this.turn(1, mask, (stream, [vector]) => this.storeExisting(stream, vector, left));
     this.streams.advance(this.used, 4);
-    this.index.advance(1);
+    this.index.advance(4);
     code.get(left).i32(4).op("i32.sub").set(left);
   }
 
@@ -143,19 +140,16 @@ class PassWriter {
     const loads = new Loads(code);
     const results = this.pass.stores.map((): Local[] => []);
     const vectors = Array.from({ length: width }, (_, u) => this.lanes(u, mask, loads));
-    for (let first = 0; first < width; first += FLIGHT) {
-      const flight = vectors.slice(first, first + FLIGHT);
-      for (const value of rootsOf(this.pass)) this.emitter.interleave(value, flight);
-      flight.forEach((lanes, i) => {
-        this.pass.stores.forEach(({ value }, j) => {
-          const result = code.local("v128");
-          this.emitter.push(value, lanes);
-          code.set(result);
-          results[j].push(result);
-        });
-        this.accumulators.take(first + i, lanes);
+    for (const value of rootsOf(this.pass)) this.emitter.interleave(value, vectors);
+    vectors.forEach((lanes, u) => {
+      this.pass.stores.forEach(({ value }, i) => {
+        const result = code.local("v128");
+        this.emitter.push(value, lanes);
+        code.set(result);
+        results[i].push(result);
       });
-    }
+      this.accumulators.take(u, lanes);
+    });
     this.pass.stores.forEach(({ stream }, i) => store(this.streams.get(stream), results[i]));
     this.forget([...results.flat(), ...vectors.flatMap(({ done }) => [...done.values()]), ...loads.locals()]);
   }
@@ -172,8 +166,9 @@ class PassWriter {
   private lanes(u: number, mask: Local | null, loads: Loads): Lanes {
     return {
       done: new Map(),
-      slot: u % FLIGHT,
+      slot: u,
       mask,
+      pushElement: (value, lane) => loads.pushElement(this.streams.get(streamOf(value) ?? ""), 4 * u + lane),
       pushLeaf: (value) => {
         const name = streamOf(value);
         if (name) loads.push(this.streams.get(name), u);

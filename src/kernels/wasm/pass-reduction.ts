@@ -61,8 +61,8 @@ export class Accumulators {
           code.get(all[u]).get(all[u + half]).op(COMBINE[op]).set(all[u]); // prettier-ignore
       const [first] = all;
       code.get(first).get(first).get(first).shuffle32(2, 3, 0, 1).op(COMBINE[op]).set(first);
-      code.get(first).get(first).get(first).shuffle32(1, 0, 3, 2).op(COMBINE[op]).set(first);
-      this.emitter.holdIn(result, first);
+      code.get(first).get(first).get(first).shuffle32(1, 0, 3, 2).op(COMBINE[op]);
+      this.emitter.holdPushed(result);
     });
   }
 }

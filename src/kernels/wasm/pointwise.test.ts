@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectAgreement, sequence, wholeNumbers } from "../../../test/wasm/agree.ts";
+import { plainTarget } from "../../../test/wasm/lowered-run.ts";
 import { pointwise } from "../pointwise.ts";
 import {
   f32,
@@ -19,8 +20,36 @@ import { element, output, perColumn, perRow, scalar, table } from "../signature.
 import { lowerPointwise } from "./pointwise.ts";
 
 const EDGES = [
-  0, -0, 1, -1, 0.5, 1.5, 2.5, -2.5, 0.1, 1e-45, 1e-39, 65504, 65519.99, 65520, 5.96e-8, 2.98e-8, 2.99e-8,
-  6.1e-5, 6.09e-5, 3e9, -3e9, 5e9, 1e38, 3.4e38, Infinity, -Infinity, NaN, 2147483648, -2147483648, 16777217,
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  1.5,
+  2.5,
+  -2.5,
+  0.1,
+  1e-45,
+  1e-39,
+  65504,
+  65519.99,
+  65520,
+  5.96e-8,
+  2.98e-8,
+  2.99e-8,
+  6.1e-5,
+  6.09e-5,
+  3e9,
+  -3e9,
+  5e9,
+  1e38,
+  3.4e38,
+  Infinity,
+  -Infinity,
+  NaN,
+  2147483648,
+  -2147483648,
+  16777217,
 ];
 const EDGE_INTEGERS = [0, 1, -1, 7, -8, 255, 256, 65535, 65536, 2147483647, -2147483648, -129, 128, 1234567];
 
@@ -47,11 +76,13 @@ async function expectElementwise(
   }));
   const { storage } = kernel.outputs.y;
   const length = data[0].length;
-  await expectAgreement(lowerPointwise, kernel, {
-    inputs: { a: new arrays[type](data[0]), b: new arrays[type](data[1]) },
-    outputs: { y: [storage, length] },
-    sizes: { rows: 1, columns: length },
-  });
+  for (const target of [plainTarget, { ...plainTarget, revectorize: true }])
+    await expectAgreement(lowerPointwise, kernel, {
+      inputs: { a: new arrays[type](data[0]), b: new arrays[type](data[1]) },
+      outputs: { y: [storage, length] },
+      sizes: { rows: 1, columns: length },
+      target,
+    });
 }
 
 const binary = (op: BinaryOp) => (a: Value, b: Value) =>
@@ -96,6 +127,29 @@ describe("operations", () => {
     await expectElementwise("f32", pairs(EDGES), "fma", (a, b) => a.fma(b, 0.3));
     await expectElementwise("f32", pairs(EDGES), "select", (a, b) => select(a.lt(b), a, b.clamp(-1, 1)));
   });
+  it("rounds down to an integer in one", async () => {
+    const list = [...EDGES, 8388607.5, -8388607.5, 8388608.5, -0.7, -0.3, 0.7, -2147483904, 4294967296];
+    await expectElementwise("f32", [list, list], "floor", (a, b) =>
+      a.floor().toI32().add(b.nearest().toI32()),
+    );
+    await expectElementwise("f32", [list, list], "roundings", (a) => {
+      const round = (op: UnaryOp) => new Value("f32", { kind: "unary", op, x: a }).asU32();
+      return round("floor").xor(round("ceil").shl(1)).xor(round("trunc").shl(2)).xor(round("nearest").shl(3));
+    });
+  });
+  it("selects by every comparison, and between a value and zero", async () => {
+    const tests: BinaryOp[] = ["eq", "ne", "lt", "le", "gt", "ge"];
+    for (const op of tests) {
+      await expectElementwise("i32", pairs(EDGE_INTEGERS), op, (a, b) =>
+        select(binary(op)(a, b), a, b.add(1)),
+      );
+      await expectElementwise("u32", pairs(EDGE_INTEGERS), op, (a, b) => select(binary(op)(a, b), a, 0));
+      await expectElementwise("u32", pairs(EDGE_INTEGERS), op, (a, b) =>
+        select(binary(op)(a.shr(1), b.and(255)), 0, b).add(select(binary(op)(a, b).not(), a, u32(7))),
+      );
+      await expectElementwise("f32", pairs(EDGES), op, (a, b) => select(binary(op)(a, b), -0, a));
+    }
+  });
   it("converts unsigned numbers of known size as signed ones", async () => {
     await expectElementwise("u32", pairs(EDGE_INTEGERS), "bounded", (a, b) =>
       a.shr(8).toF32().add(b.and(0xffff).add(1).toF32()).mul(b.xor(a).shr(1).toF32()),
@@ -128,6 +182,27 @@ describe("lengths and threads", () => {
         threads: 2,
       });
   });
+});
+
+describe("long kernels", () => {
+  const mixed = (x: Value, rounds: number): Value =>
+    rounds === 0 ? x : mixed(x.xor(x.shr(7)).mul(u32(2654435761)).add(rounds), rounds - 1);
+  const kernel = pointwise("mix", { x: element("u8"), y: element("u32"), r: perRow("u16") }, {}, ({ x, y, r }) => ({
+    y: output("u32", mixed(x.add(y).xor(r), 30)),
+  })); // prettier-ignore
+  it("fetch their inputs ahead without reading anything wrong", async () => {
+    for (const [rows, columns] of [[1, 0], [1, 1], [1, 5000], [3, 4099], [5000, 1]])
+      await expectAgreement(lowerPointwise, kernel, {
+        inputs: {
+          x: Uint8Array.from({ length: rows * columns }, (_, i) => i * 7),
+          y: Uint32Array.from({ length: rows * columns }, (_, i) => i * 77_777),
+          r: Uint16Array.from({ length: rows }, (_, i) => i * 333),
+        },
+        outputs: { y: ["u32", rows * columns] },
+        sizes: { rows, columns },
+        threads: 2,
+      });
+  }); // prettier-ignore
 });
 
 describe("storages", () => {
@@ -224,7 +299,11 @@ describe("look-ups", () => {
 describe("constants", () => {
   it("keeps -0, NaN and large integers apart", async () => {
     await expectElementwise("f32", [EDGES, EDGES], "signs", (a) =>
-      f32(1).div(f32(-0)).add(a).min(f32(1).div(f32(0))).add(select(a.ne(a), f32(NaN), a)),
+      f32(1)
+        .div(f32(-0))
+        .add(a)
+        .min(f32(1).div(f32(0)))
+        .add(select(a.ne(a), f32(NaN), a)),
     );
     await expectElementwise("i32", pairs(EDGE_INTEGERS), "close", (a) =>
       a.xor(i32(16777216)).sub(i32(16777217)),

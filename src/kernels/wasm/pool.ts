@@ -1,5 +1,5 @@
 /** Threads that run wasm kernels together: the caller is thread 0, the others loop inside wasm. */
-import { CONTROL, LEAVE, STATUS, controlModule } from "./control.ts";
+import { CONTROL, LEAVE, SPIN_MICROSECONDS, STATUS, controlModule } from "./control.ts";
 import type { Target } from "./lowering.ts";
 import { builtin } from "./host.ts";
 import { WorkerError, startThread, type Thread } from "./worker.ts";
@@ -8,6 +8,7 @@ import { workerSource, type PlacedModule, type StartMessage } from "./worker-sou
 interface ControlExports {
   readonly dispatch: (slot: number, threads: number) => number;
   readonly wait: () => number;
+  readonly spin: () => void;
 }
 
 /** A table of compiled kernels, and the threads that call them. */
@@ -31,6 +32,7 @@ export class Pool {
     this.table = new WebAssembly.Table({ initial: 64, element: "anyfunc" });
     const { exports } = new WebAssembly.Instance(control, { env: { memory, table: this.table } });
     this.control = exports as unknown as ControlExports;
+    if (threads > 1) this.timeSpinning();
   }
 
   /**
@@ -90,6 +92,18 @@ export class Pool {
     await Promise.all(this.others.splice(0).map((thread) => thread.terminate()));
   }
 
+  /** Finds how many turns take {@link SPIN_MICROSECONDS}. */
+  private timeSpinning(): void {
+    const at = CONTROL.spins / 4;
+    this.words[at] = TIMED_SPINS;
+    const times = Array.from({ length: 3 }, () => {
+      const start = performance.now();
+      this.control.spin();
+      return (performance.now() - start) * 1000;
+    });
+    this.words[at] = (TIMED_SPINS * SPIN_MICROSECONDS) / Math.max(1, Math.min(...times));
+  }
+
   private send(): void {
     for (const thread of this.others) thread.post(this.pending);
     this.pending = [];
@@ -116,6 +130,9 @@ export class Pool {
     throw error;
   }
 }
+
+/** Turns that take about 0.1 ms. */
+const TIMED_SPINS = 200_000;
 
 /** A browser's main thread must not block on an atomic wait. */
 function callerMayWait(): boolean {

@@ -8,7 +8,7 @@ import { ConstantPool } from "./constants.ts";
 import { estimate } from "./cost.ts";
 import { Graph } from "./expression-graph.ts";
 import { wordLocal } from "./frame.ts";
-import type { Lowering } from "./lowering.ts";
+import type { Lowering, Target } from "./lowering.ts";
 import { frameOf, openInputs, openOutputs, readsRowIndex, walkOf, type Writing } from "./matrix-body.ts";
 import { lowerReduced, lowerStores, rootsOf, type Pass, type Store } from "./pass.ts";
 import { writePass, type Walk } from "./pass-loop.ts";
@@ -26,7 +26,7 @@ interface Body {
 
 /** Threads share the rows. A reduction's order depends on the number of columns alone. */
 export const lowerRows: Lowering<RowsKernel> = (kernel, target) => {
-  const body = lowerBody(kernel);
+  const body = lowerBody(kernel, target);
   const pool = new ConstantPool();
   const layout = new ArgumentLayout({
     sizes: ["rows", "columns", "block"],
@@ -49,11 +49,15 @@ export const lowerRows: Lowering<RowsKernel> = (kernel, target) => {
   };
 };
 
-function lowerBody(kernel: RowsKernel): Body {
+function lowerBody(kernel: RowsKernel, target: Target): Body {
   const entries = kernel.stages.flatMap((stage) => Object.entries(stage.store ?? {}));
   const stored: Record<string, Output> = Object.fromEntries(entries);
   const storages = entries.map(([name, { storage }]): [string, StorageType] => [name, storage]);
-  const graph = new Graph({ inputs: kernel.inputs, stored: Object.fromEntries(storages) });
+  const graph = new Graph({
+    inputs: kernel.inputs,
+    stored: Object.fromEntries(storages),
+    wide: target.revectorize,
+  });
   const passes = kernel.stages.map((stage) => lowerStage(graph, stage));
   return { kernel, stored, graph, passes, perRow: lowerStores(graph, kernel.perRow) };
 }

@@ -83,6 +83,13 @@ export class Loads {
     }
   }
 
+  /** Pushes one element of a turn as an i32. */
+  pushElement({ pointer, bytes, signed }: Stream, element: number): void {
+    const load =
+      bytes === 4 ? "i32.load" : bytes === 2 ? "i32.load16_u" : signed ? "i32.load8_s" : "i32.load8_u";
+    this.code.get(pointer).memory(load, bytes * element);
+  }
+
   /** The locals that hold loads shared by two vectors. */
   locals(): Local[] {
     return [...this.eights.values()].flatMap((halves) => [...halves.values()]);
@@ -111,7 +118,10 @@ export class Loads {
 export function storeVectors(code: Code, { pointer, bytes }: Stream, vectors: readonly Local[]): void {
   if (bytes === 4) {
     for (let u = vectors.length - 1; u >= 0; u--)
-      code.get(pointer).get(vectors[u]).memory("v128.store", 16 * u);
+      code
+        .get(pointer)
+        .get(vectors[u])
+        .memory("v128.store", 16 * u);
     return;
   }
   const lanes = 16 / bytes;
@@ -126,13 +136,22 @@ export function storeVectors(code: Code, { pointer, bytes }: Stream, vectors: re
   }
 }
 
-/** Pushes the low 8 or 16 bits of up to 16 or 8 lanes, side by side. */
+/**
+ * Pushes the low 8 or 16 bits of up to 16 or 8 lanes, side by side. Of four vectors the middle ones change places
+ * twice: V8 fuses the halves of the last narrowing, which so are vectors that lie side by side in memory.
+ */
 function pushNarrow(code: Code, bytes: number, vectors: readonly Local[]): void {
   const pair = (a: Local, b: Local) => code.get(a).get(b).op("i16x8.narrow_i32x4_u");
-  pair(vectors[0], vectors[1] ?? vectors[0]);
-  if (bytes === 2) return;
-  pair(vectors[2] ?? vectors[0], vectors[3] ?? vectors[1] ?? vectors[0]);
-  code.op("i8x16.narrow_i16x8_u");
+  const [a, b = a, c, d] = vectors;
+  const narrow = code.local("v128");
+  if (bytes === 2 || !c || !d) {
+    pair(a, b);
+    if (bytes === 1) code.tee(narrow).get(narrow).op("i8x16.narrow_i16x8_u");
+    return;
+  }
+  pair(a, c);
+  pair(b, d);
+  code.op("i8x16.narrow_i16x8_u").tee(narrow).get(narrow).shuffle32(0, 2, 1, 3);
 }
 
 const LANE_STORE = { 1: "v128.store8_lane", 2: "v128.store16_lane", 4: "v128.store32_lane" } as const;

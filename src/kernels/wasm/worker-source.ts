@@ -16,9 +16,10 @@ export interface StartMessage {
 /**
  * What a worker runs, for Node and browsers alike; a string, so that no file has to be found at run time.
  *
- * It answers {@link StartMessage} with "ready" and enters the wasm loop. Asked to leave, it returns to its event loop,
- * where a list of {@link PlacedModule} is waiting: it puts each `run` into its table, reports as done, and enters again.
- * A trap is told through shared memory: the caller is blocked and could not hear a message.
+ * It answers {@link StartMessage} with "ready" and enters the wasm loop. Asked to leave, it returns to its
+ * event loop, where a list of {@link PlacedModule} is waiting: it puts each `run` into its table, reports as
+ * done, and enters again. A trap is told through shared memory: the caller is blocked and could not hear a
+ * message.
  */
 export const workerSource = `"use strict";
 const node = typeof require === "function" ? require("node:worker_threads") : null;
