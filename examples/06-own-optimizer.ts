@@ -8,6 +8,7 @@ const signum: Optimizer = {
   moments: () => ({ first: 0.9, second: null }),
   uniforms: (_, lr) => ({ lr }),
   clampScale: () => null,
+  reach: () => null,
   update: ({ w, m, uniform }) => ({
     kind: "additive",
     weight: w.sub(select(m.gt(0), f32(1), f32(-1)).mul(uniform("lr"))),

@@ -29,8 +29,8 @@ function isAboveMidpoint(rungsPerOctave: number, x: number, below: number): bool
 }
 
 /**
- * k = ⌊γ · log₂ x + K + r⌋, r the upper random bits as a fraction in (0, 1), centred in its steps: 21 - log₂γ bits, and
- * 14 - log₂γ where γ ≤ 16.
+ * k = ⌊γ · log₂ x + K + r⌋, r the upper random bits as a fraction in (0, 1), centred in its steps: 21 - log₂γ bits
+ * (14 - log₂γ where γ ≤ 16, 12 - log₂γ where γ ≤ 4).
  * A value that is on a rung (as float32) stays there whatever the bits are.
  */
 function stochasticRung({ rungsPerOctave, rungs }: Ladder, x: number, u: number): number {
@@ -53,8 +53,9 @@ const rungOf: Readonly<Record<Rounding, (ladder: Ladder, x: number, u: number) =
  * The top code is 1, so a tensor's scale is the magnitude of its top rung. Rounding happens in the log domain:
  *
  * - nearest: k = round(γ log₂|x|) + K; relative error at most 2^(1/2γ) - 1; below 2^((½ - K)/γ) it is zero.
- * - stochastic: mean of k is γ log₂|x| + K within γ · 2^-21 rungs (grain of the random bits 2^-22, error of the logarithm
- *   2^-23 octaves); within γ · 2^-14 rungs where γ ≤ 16 (2^-15 and 2^-15.9), which is under a thousandth. Between zero and the lowest rung it is one of the two; below 2^(-K/γ) zero.
+ * - stochastic: mean of k is γ log₂|x| + K within γ · 2^-21 rungs (grain of the random bits 2^-22, error of the
+ *   logarithm 2^-23 octaves); within γ · 2^-14 where γ ≤ 16, and γ · 2^-12 where γ ≤ 4. Between zero and the lowest
+ *   rung it is one of the two; below 2^(-K/γ) zero.
  *
  * Both saturate at K (also ±Inf), keep the sign of zero, and give code 0 for NaN. Unsigned: negative gives 0.
  * Very wide ladders reach below 2^-1022, where `decode` loses precision and, from 2^-1074 on, gives 0.

@@ -30,8 +30,17 @@ const coarse: Log2Accuracy = {
   grain: 512,
 };
 
-/** Up to 16 rungs an octave, 1.6e-5 octaves are a four-thousandth of a rung: no sum of draws that trains shows it. */
-export const log2Accuracy = (rungsPerOctave: number): Log2Accuracy => (rungsPerOctave <= 16 ? coarse : fine);
+/** Error under 950 · 2⁻²³. */
+const coarsest: Log2Accuracy = { coefficients: [2849856, -1316403.625, 688960.3125], grain: 2048 };
+
+/**
+ * The fewer rungs an octave has, the less their logarithms need: with up to 4 of them the error is under 1/2000 of a
+ * rung, with up to 16 under 1/4000.
+ */
+export function log2Accuracy(rungsPerOctave: number): Log2Accuracy {
+  if (rungsPerOctave <= 4) return coarsest;
+  return rungsPerOctave <= 16 ? coarse : fine;
+}
 
 /** 1.5 · 2²³: adding it to |r| < 2²² leaves r, rounded to an integer, in the low bits. */
 export const roundingMagic = 12582912;

@@ -25,6 +25,7 @@ export const optimizer: Optimizer = {
     decay: lr * numberOf(options, "weightDecay"),
   }),
   clampScale: () => null,
+  reach: () => null,
   update({ w, m, v, uniform }) {
     const step = m.div(v.sqrt().add(uniform("epsilon"))).mul(uniform("lr"));
     return { kind: "additive", weight: w.sub(w.fma(uniform("decay"), step)) };

@@ -10,7 +10,7 @@ import { FLOAT32, isCoded, sizeOf, type Encoding, type Tensor } from "../tensor/
 import { freeCoded, quantise } from "../ops/quantise.ts";
 import { momentUniforms } from "./moments.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { numberOf, resolveOptions, type Options } from "./options.ts";
+import { numberOf, OptionError, resolveOptions, type Options } from "./options.ts";
 import { rootMeanSquare, storeAs } from "./store-weight.ts";
 import { onLadder, updateKernel, type StatePrecision } from "./update-kernel.ts";
 
@@ -117,10 +117,25 @@ export class OptimizerGroup {
 export async function createGroup(spec: GroupSpec): Promise<OptimizerGroup> {
   const { optimizer, precision } = spec;
   const options = resolveOptions(`optimiser ${optimizer.name}`, optimizer.options, spec.options);
+  checkReach(optimizer, options, precision);
   const slots: Slot[] = [];
   for (const parameter of spec.parameters)
     slots.push(await createSlot(parameter, optimizer, options, precision));
   return new OptimizerGroup(spec, options, slots);
+}
+
+/** A step's kernel counts rungs in a float32's integers. */
+const MOST_RUNGS = 2 ** 20;
+
+function checkReach(optimizer: Optimizer, options: Options, { weight }: StatePrecision): void {
+  const coding = weight ? formatOf(weight.format).coding : null;
+  if (coding?.kind !== "ladder") return;
+  const rungs = (optimizer.reach(options) ?? 0) * coding.rungsPerOctave;
+  if (rungs <= MOST_RUNGS) return;
+  throw new OptionError(
+    `logrung: with these options a step of ${optimizer.name} could move a weight by ${rungs.toPrecision(3)} rungs, ` +
+      `wants at most ${MOST_RUNGS}: lower lr or bound`,
+  );
 }
 
 async function createSlot(

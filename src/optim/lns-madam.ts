@@ -36,11 +36,13 @@ export const optimizer: Optimizer = {
     return { octaves: -lr * base, decay: -lr * decay * base, bound: numberOf(options, "bound") };
   },
   clampScale: (options) => numberOf(options, "scale"),
+  reach: (options) =>
+    numberOf(options, "lr") * Math.LOG2E * (numberOf(options, "bound") + numberOf(options, "weightDecay")),
   update(scope, { options, onLadder }) {
     const round = options.roundGradient === "always" || (options.roundGradient === "auto" && !onLadder);
     const normalised = normalisedGradient(scope);
     const steps = round ? normalised.nearest() : normalised;
-    const octaves = steps.mul(scope.sign).fma(scope.uniform("octaves"), scope.uniform("decay"));
+    const octaves = scope.bySign(steps).fma(scope.uniform("octaves"), scope.uniform("decay"));
     return { kind: "multiplicative", octaves };
   },
 }; // prettier-ignore

@@ -30,9 +30,10 @@ export const optimizer: Optimizer = {
   },
   uniforms: (options, lr) => ({ octaves: -lr * Math.LOG2E, bound: numberOf(options, "bound") }),
   clampScale: (options) => numberOf(options, "scale"),
+  reach: (options) => numberOf(options, "lr") * Math.LOG2E * numberOf(options, "bound"),
   update(scope) {
     // log₂ of exp(-η sign(w) ĝ)
-    const octaves = normalisedGradient(scope).mul(scope.sign).mul(scope.uniform("octaves"));
+    const octaves = scope.bySign(normalisedGradient(scope)).mul(scope.uniform("octaves"));
     return { kind: "multiplicative", octaves };
   },
 }; // prettier-ignore

@@ -6,8 +6,8 @@ import type { Options, OptionSchema } from "./options.ts";
 export interface UpdateScope {
   /** The weight's value. */
   readonly w: Value;
-  /** Its sign: -1, 0 or 1; ±1 on a ladder, where it costs no decoding (a zero code never moves anyway). */
-  readonly sign: Value;
+  /** sign(w) · x, where the sign of 0 is 0; on a ladder the sign bit alone decides, since a zero code never moves. */
+  readonly bySign: (x: Value) => Value;
   /** The gradient's value, already clipped. */
   readonly g: Value;
   /** First moment, bias-corrected: m̂ = (β₁ m + (1-β₁) g) / (1-β₁ᵗ); the gradient itself when none is kept. */
@@ -53,5 +53,10 @@ export interface Optimizer {
   uniforms(options: Options, lr: number, t: number): Readonly<Record<string, number>>;
   /** σ* as a multiple of the tensor's initial root mean square; null where weights are not bounded. */
   clampScale(options: Options): number | null;
+  /**
+   * The most that one step changes log₂|w|, for multiplicative rules; null for others. A ladder takes moves of up to
+   * a million rungs, many times its height.
+   */
+  reach(options: Options): number | null;
   update(scope: UpdateScope, variant: Variant): Update;
 }

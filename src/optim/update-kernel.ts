@@ -69,9 +69,10 @@ export function updateKernel(
     const state = moments(rates, precision.moment, { g, stored, bits: noise, uniform });
     const w = weightValue(precision.weight, scope);
     const ladder = onLadder(precision.weight);
-    const sign = ladder ? signOnLadder(precision.weight, scope.w) : signOf(w);
+    const format = precision.weight && ladder ? formatOf(precision.weight.format) : null;
+    const bySign = (x: Value): Value => (format ? bySignBit(format, scope.w, x) : x.mul(signOf(w)));
     const update = optimizer.update(
-      { w, sign, g, m: state.m, v: state.v, uniform },
+      { w, bySign, g, m: state.m, v: state.v, uniform },
       { options, onLadder: ladder },
     );
     const kept = newWeight(precision.weight, update, w, scope, bits);
@@ -97,14 +98,10 @@ function weightValue(
 
 const signOf = (w: Value): Value => select(w.gt(0), f32(1), select(w.lt(0), f32(-1), f32(0)));
 
-/** ±1 by the sign bit, which lies just above the magnitude field. */
-function signOnLadder(precision: TensorPrecision | null, code: Value): Value {
-  const rungs = precision ? magnitudeMask(formatOf(precision.format)) : 0;
-  return code
-    .shl(31 - Math.log2(rungs + 1))
-    .and(0x80000000)
-    .or(0x3f800000)
-    .asF32();
+/** Flips the sign of x by the code's sign bit, which lies just above the magnitude field. */
+function bySignBit(format: ScalarFormat, code: Value, x: Value): Value {
+  const sign = code.shl(31 - Math.log2(magnitudeMask(format) + 1)).and(0x80000000);
+  return x.asU32().xor(sign).asF32();
 }
 
 /** The new weight in its storage. */
@@ -147,12 +144,8 @@ function climbed(
 /** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
 const fromOneToTwo = (bits: Value): Value => bits.shr(9).or(0x3f800000).asF32();
 
-/** A move this far crosses any ladder. */
-const FAR = 2 ** 20;
-
-/** x rounded to the nearest integer, ties to even: adding 1.5 · 2²³ leaves it in the low bits of the sum. */
-const nearestInteger = (x: Value): Value =>
-  x.clamp(-FAR, FAR).add(roundingMagic).asI32().sub(roundingMagicBits);
+/** |x| < 2²² rounded to the nearest integer, ties to even: adding 1.5 · 2²³ leaves it in the low bits of the sum. */
+const nearestInteger = (x: Value): Value => x.add(roundingMagic).asI32().sub(roundingMagicBits);
 
 /** Zero never moves under a multiplicative rule: its magnitude field stays 0. */
 function magnitudeMask(format: ScalarFormat): number {
