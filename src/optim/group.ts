@@ -2,6 +2,7 @@
 import { format as formatOf } from "../formats/index.ts";
 import type { PointwiseKernel } from "../kernels/pointwise.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
+import { weylPhase } from "../random/random-bits.ts";
 import { streamKey } from "../random/stream.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -75,13 +76,13 @@ export class OptimizerGroup {
   private update(slot: Slot, gradient: Tensor, common: Record<string, number>, t: number): void {
     const { parameter, scale, state } = slot;
     const { device, shape } = parameter.tensor;
-    const [key0, key1] = streamKey(this.seed, parameter.name, t, "update rounding");
+    const [key0, key1] = streamKey(this.seed, parameter.name, 0, "update rounding");
     const g = this.roundedGradient(parameter, gradient, t);
     const gScale: Record<string, Tensor> = isCoded(g) ? { gScale: g.encoding.scale } : {};
     device.run(this.kernel, {
       inputs: { w: parameter.tensor, g, scale, ...gScale, ...state },
       outputs: { w: parameter.tensor, ...state },
-      uniforms: { ...common, key0, key1 },
+      uniforms: { ...common, key0, key1, phase: weylPhase(t) },
       sizes: { rows: 1, columns: sizeOf(shape) },
     });
     if (g !== gradient && isCoded(g)) freeCoded(g);

@@ -57,11 +57,12 @@ export function updateKernel(
     ...Object.fromEntries(Object.keys(floats).map((name) => [name, "f32" as const])),
     key0: "u32" as const,
     key1: "u32" as const,
+    phase: "u32" as const,
   };
   const name = `${optimizer.name} step`;
   return pointwise(name, inputs, uniforms, (values) => {
     const scope = values as Readonly<Record<string, Value>>;
-    const bits = randomBits(index(), scope.key0, scope.key1);
+    const bits = randomBits(index(), scope.key0, scope.key1).add(scope.phase);
     const uniform = (key: string): Value => scope[key];
     const g = gradientValue(precision.gradient, scope).mul(scope.gain);
     const noise = { m: bits.shl(places.m), v: bits.shl(places.v) };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomBits, uniformFloat } from "./random-bits.ts";
+import { randomBits, uniformFloat, weylPhase } from "./random-bits.ts";
 import { streamKey } from "./stream.ts";
 
 const COUNT = 1 << 16;
@@ -85,5 +85,24 @@ describe("uniformFloat", () => {
   it("fills [0, 1) with float32 numbers", () => {
     expect([uniformFloat(0), uniformFloat(255), uniformFloat(0x80000000)]).toEqual([0, 0, 0.5]);
     expect(uniformFloat(0xffffffff)).toBe(Math.fround(1 - 2 ** -24));
+  });
+});
+
+describe("weylPhase", () => {
+  it("spreads the steps of an element evenly: sums of roundings stay within a few of the exact sum", () => {
+    for (const start of [0, 0x12345678, 0xdeadbeef]) {
+      for (const f of [0.03, 0.2, 0.5, 0.71]) {
+        let up = 0;
+        for (let t = 1; t <= 2000; t++) {
+          if (((start + weylPhase(t)) >>> 0) / 2 ** 32 < f) up++;
+          expect(Math.abs(up - t * f)).toBeLessThan(4); // independent draws: a deviation of 20 at f = 0.2
+        }
+      }
+    }
+  });
+
+  it("goes on past 2³² steps", () => {
+    expect(weylPhase(2 ** 32 + 5)).toBe(weylPhase(5));
+    expect(weylPhase(0)).toBe(0);
   });
 });

@@ -25,3 +25,19 @@ export const randomMultipliers = [0x7feb352d, 0x846ca68b] as const;
 export function uniformFloat(bits: number): number {
   return (bits >>> 8) * 2 ** -24;
 }
+
+/** 2³² / golden ratio, odd. */
+const GOLDEN = 0x9e3779b9;
+
+/**
+ * What to add to an element's random bits at step t, modulo 2³², so that they run through a Weyl sequence:
+ *
+ *   u_t = frac(u₀ + t / φ),   φ the golden ratio
+ *
+ * Over the elements u_t is uniform at every step. For one element the steps are spread as evenly as can be: of T
+ * steps that should each go up with probability f, T·f ± O(log T) do, where independent draws give ± √(T f (1-f)).
+ *
+ * @param t  a non-negative integer.
+ * @source Weyl 1916, Über die Gleichverteilung von Zahlen mod. Eins; the golden ratio has the least discrepancy.
+ */
+export const weylPhase = (t: number): number => Math.imul(t % 2 ** 32, GOLDEN) >>> 0;
