@@ -6,13 +6,12 @@
  *
  * Stride 1 takes all 2³² bit patterns: some minutes a function on wasm, hours on the reference.
  */
-import { existsSync } from "node:fs";
-
 import type { Backend } from "../src/kernels/backend.ts";
 import type { ExpandedOp } from "../src/kernels/math/index.ts";
 import { pointwise, type PointwiseKernel } from "../src/kernels/pointwise.ts";
 import { createReferenceBackend } from "../src/kernels/reference/index.ts";
 import { element, output } from "../src/kernels/signature.ts";
+import { createWasmBackend } from "../src/kernels/wasm/index.ts";
 import { exactly, patterns, ulpError } from "../test/conformance/kernels/ulp.ts";
 
 const CHUNK = 2 ** 20;
@@ -25,11 +24,8 @@ interface Worst {
 
 async function backendNamed(name: string): Promise<Backend> {
   if (name === "reference") return createReferenceBackend({ precision: "float32" });
-  const wasm = new URL("../src/kernels/wasm/index.ts", import.meta.url);
-  if (name !== "wasm" || !existsSync(wasm))
-    throw new RangeError(`no backend "${name}" (known: reference, wasm)`);
-  const module = (await import(wasm.href)) as { createWasmBackend: () => Promise<Backend> };
-  return module.createWasmBackend();
+  if (name === "wasm") return createWasmBackend();
+  throw new RangeError(`no backend "${name}" (known: reference, wasm)`);
 }
 
 const kernelOf = (op: ExpandedOp): PointwiseKernel =>

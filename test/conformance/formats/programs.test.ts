@@ -1,5 +1,4 @@
-/** Encoding and decoding programs against the scalar formats, on every backend that is there. */
-import { existsSync } from "node:fs";
+/** Encoding and decoding programs against the scalar formats, on every backend. */
 import { afterAll, describe, expect, it } from "vitest";
 import { float32Bits } from "../../../src/formats/float32-bits.ts";
 import { format, type ScalarFormat } from "../../../src/formats/format.ts";
@@ -10,29 +9,18 @@ import { index } from "../../../src/kernels/program.ts";
 import { randomBits, uniformFloat } from "../../../src/kernels/random.ts";
 import { createReferenceBackend } from "../../../src/kernels/reference/index.ts";
 import { element, output } from "../../../src/kernels/signature.ts";
+import { createWasmBackend } from "../../../src/kernels/wasm/index.ts";
 import * as scalar from "../../../src/random/random-bits.ts";
 import { criticalFloats, sampleFormats, testRandom } from "./sample.ts";
 
 interface Candidate {
   readonly name: string;
   readonly open: () => Promise<Backend>;
-  /** Why not here, if so. */
-  readonly missing?: string;
 }
 
-const WASM = new URL("../../../src/kernels/wasm/index.ts", import.meta.url);
 const candidates: Candidate[] = [
   { name: "reference", open: async () => createReferenceBackend({ precision: "float32" }) },
-  {
-    name: "wasm",
-    open: async () => {
-      const { createWasmBackend } = (await import(WASM.href)) as {
-        createWasmBackend: () => Promise<Backend>;
-      };
-      return createWasmBackend();
-    },
-    ...(existsSync(WASM) ? {} : { missing: "src/kernels/wasm/index.ts is not there" }),
-  },
+  { name: "wasm", open: () => createWasmBackend() },
 ];
 
 /** Runs a pointwise kernel over a flat array; gives its u32 output `y`. */
@@ -81,11 +69,7 @@ function decodedBits(target: ScalarFormat, code: number): number {
 
 const isNaNBits = (bits: number): boolean => (bits & 0x7fffffff) > 0x7f800000;
 
-describe.each(candidates)("$name", ({ open, missing }) => {
-  if (missing !== undefined) {
-    it.skip(`skipped: ${missing}`);
-    return;
-  }
+describe.each(candidates)("$name", ({ open }) => {
   const opened = open();
   afterAll(async () => (await opened).close());
 

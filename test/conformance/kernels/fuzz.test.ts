@@ -33,8 +33,6 @@ const caseOf = (kernel: PointwiseKernel, seed: number): Case => ({
 });
 
 describe("random programs", () => {
-  const { missing } = wasmOneThread;
-  if (missing) return it.skip(`skipped: ${missing}`);
   let reference: Backend;
   let wasm: Backend;
   beforeAll(async () => {

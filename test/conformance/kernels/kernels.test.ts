@@ -34,8 +34,7 @@ it("tells its cases apart", () => {
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-describe.each(candidates.map((c) => [c.name, c] as const))("%s", (_name, { make, missing }) => {
-  if (missing) return it.skip(`skipped: ${missing}`);
+describe.each(candidates.map((c) => [c.name, c] as const))("%s", (_name, { make }) => {
   let backend: Backend;
   beforeAll(async () => {
     backend = await make();
@@ -56,8 +55,6 @@ describe.each(candidates.map((c) => [c.name, c] as const))("%s", (_name, { make,
 });
 
 describe("wasm on two threads", () => {
-  const { missing } = wasmOneThread;
-  if (missing) return it.skip(`skipped: ${missing}`);
   let one: Backend;
   let two: Backend;
   beforeAll(async () => {
