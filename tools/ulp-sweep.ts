@@ -4,7 +4,7 @@
  *
  *   node tools/ulp-sweep.ts [reference | wasm] [stride = 1] [exp,log,…]
  *
- * Stride 1 takes all 2³² bit patterns: some minutes a function on wasm, hours on the reference.
+ * Stride 1 takes all 2³² bit patterns: more than ten minutes a function on wasm, hours on the reference.
  */
 import type { Backend } from "../src/kernels/backend.ts";
 import type { ExpandedOp } from "../src/kernels/math/index.ts";
