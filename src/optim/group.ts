@@ -91,12 +91,7 @@ export class OptimizerGroup {
   private roundedGradient(parameter: Parameter, gradient: Tensor, t: number): Tensor {
     const { gradient: precision } = this.precision;
     if (!precision) return gradient;
-    return quantise(
-      gradient,
-      { ...precision, scale: "tensor" },
-      0,
-      streamKey(this.seed, parameter.name, t, "gradient rounding"),
-    );
+    return quantise(gradient, precision, 0, streamKey(this.seed, parameter.name, t, "gradient rounding"));
   }
 
   /** Everything a checkpoint keeps besides the weights themselves, by name. */
@@ -147,7 +142,8 @@ async function createSlot(
 ): Promise<Slot> {
   const { device } = parameter.tensor;
   const multiple = optimizer.clampScale(options) ?? (onLadder(precision.weight) ? DEFAULT_TOP : null);
-  const bound = multiple === null ? UNBOUNDED : multiple * (await rootMeanSquare(parameter.tensor));
+  const fixed = onLadder(precision.weight) ? precision.weight?.scale : undefined;
+  const bound = typeof fixed === "number" ? fixed : await boundOf(parameter, multiple);
   if (precision.weight) storeAs(parameter, precision.weight, bound);
   const { tensor } = parameter;
   const scale = isCoded(tensor)
@@ -158,6 +154,11 @@ async function createSlot(
   if (rates.first !== null) state.m = zeros(device, tensor.shape, precision.moment.first);
   if (rates.second !== null) state.v = zeros(device, tensor.shape, precision.moment.second);
   return { parameter, scale, state };
+}
+
+/** σ*: a multiple of the initial root mean square; without one, what float32 holds. */
+async function boundOf({ tensor }: Parameter, multiple: number | null): Promise<number> {
+  return multiple === null ? UNBOUNDED : multiple * (await rootMeanSquare(tensor));
 }
 
 /** The top rung of an additive optimiser's weights on a ladder, in root mean squares: room for weights to grow. */

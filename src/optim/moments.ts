@@ -81,7 +81,8 @@ export function moments(rates: MomentRates, precision: MomentPrecision, scope: M
   const relative = precision.first && isLadder(formatOf(precision.first.format));
   const before = relative ? second.before.sqrt() : f32(1);
   const after = relative ? second.after.sqrt() : f32(1);
-  const top = relative ? firstMomentTop(rates) : 1;
+  const fixed = precision.first?.scale;
+  const top = relative ? (typeof fixed === "number" ? fixed : firstMomentTop(rates)) : 1;
   const old = readMoment(precision.first, stored.m).mul(before).mul(top);
   const fresh = old.sub(g).fma(uniform("firstKeep"), g);
   const ratio = fresh.div(after.mul(top));

@@ -36,7 +36,7 @@ const places = { weight: 0, m: 10, v: 20 } as const;
  *
  * Inputs: `w`, `g`, `scale` (σ*: bound of float weights, top rung of coded ones), `gScale` (coded gradients), `m`, `v`.
  * Outputs: `w`, `m`, `v`, in place. Uniforms: the optimiser's, those of the moments, `gain` (gradient clipping),
- * `key0`, `key1`.
+ * `key0`, `key1`, `phase` (random bits).
  */
 export function updateKernel(
   optimizer: Optimizer,

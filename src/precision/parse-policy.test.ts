@@ -57,4 +57,12 @@ describe("parsePolicy", () => {
   it("passes on what is wrong with a format", () => {
     expect(() => parsePolicy({ update: "lns8-g3" })).toThrow(UnknownFormatError);
   });
+
+  it("takes scales per channel for operands of products, not for what the optimiser holds", () => {
+    const scaled = { format: "lns8-g8", scale: "channel" };
+    expect(parsePolicy({ activation: scaled, weight: scaled }).weight?.scale).toBe("channel");
+    for (const role of ["gradient", "update", "embedding"])
+      expect(() => parsePolicy({ [role]: scaled })).toThrow(`${role}.scale is "channel"`);
+    expect(() => parsePolicy({ moment: { first: scaled } })).toThrow('moment.first.scale is "channel"');
+  });
 });

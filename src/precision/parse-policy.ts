@@ -54,6 +54,18 @@ function parsePrecision(where: string, value: unknown): TensorPrecision | null {
   };
 }
 
+/** Operands of products may have a scale per channel; what the optimiser reads and writes has one a tensor. */
+const perChannel: readonly string[] = ["weight", "activation", "error"];
+
+function parseEntry(where: string, value: unknown): TensorPrecision | null {
+  const precision = parsePrecision(where, value);
+  if (precision?.scale !== "channel" || perChannel.includes(where)) return precision;
+  throw new PolicyError(
+    `logrung: ${where}.scale is "channel", wants "tensor" or a power of two ` +
+      `(scales per channel: ${perChannel.join(", ")})`,
+  );
+}
+
 function presetNamed(name: unknown): Policy {
   const known: Readonly<Record<string, Policy>> = presets;
   if (typeof name !== "string" || !Object.hasOwn(known, name))
@@ -68,7 +80,7 @@ function parseMoment(moment: unknown, base: Policy["moment"]): Policy["moment"] 
   if (!isRecord(moment)) throw new PolicyError(`logrung: moment is ${show(moment)}, wants { first, second }`);
   checkKeys("moment", moment, ["first", "second"]);
   const entry = (which: "first" | "second"): TensorPrecision | null =>
-    which in moment ? parsePrecision(`moment.${which}`, moment[which]) : base[which];
+    which in moment ? parseEntry(`moment.${which}`, moment[which]) : base[which];
   return { first: entry("first"), second: entry("second") };
 }
 
@@ -89,7 +101,7 @@ export function parsePolicy(policy: unknown): Policy {
   if (typeof name !== "string") throw new PolicyError(`logrung: name is ${show(name)}, wants a string`);
   const roles = tensorRoles.map((role) => [
     role,
-    role in policy ? parsePrecision(role, policy[role]) : base[role],
+    role in policy ? parseEntry(role, policy[role]) : base[role],
   ]);
   return { ...base, ...Object.fromEntries(roles), name, moment: parseMoment(policy.moment, base.moment) };
 }

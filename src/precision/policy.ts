@@ -4,9 +4,11 @@ import type { Rounding } from "../formats/format.ts";
 /**
  * What values are divided by before they are encoded:
  *
- * - `tensor`  one number for the tensor: its largest magnitude, for weights the clamp σ* fixed at the start;
- * - `channel` one for every output channel of a weight or feature of an activation;
- * - a number  always that one, a power of two so that dividing is exact.
+ * - `tensor`  one number for the tensor: its largest magnitude; for stored weights the clamp σ* fixed at the start, for
+ *   moments a bound that the optimiser knows;
+ * - `channel` one for every output channel of a weight or feature of an activation: operands of products only;
+ * - a number  always that one, a power of two so that dividing is exact. It is the value of a ladder's top rung: of a
+ *   first moment in units of √v. Floats have a range of their own, and as state no scale.
  */
 export type ScaleRule = "tensor" | "channel" | number;
 

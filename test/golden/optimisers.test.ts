@@ -172,6 +172,17 @@ describe("weights on a ladder", () => {
     expect(after.every((c) => (c & 127) >= 1)).toBe(true);
   });
 
+  it("have the top rung that the policy names, else a multiple of the root mean square", async () => {
+    const named = { ...weight, scale: 4 };
+    const [fixed, measured] = [
+      await prepare(lnsMadam, {}, start, { ...float32, weight: named }),
+      await prepare(lnsMadam, {}, start, { ...float32, weight }),
+    ];
+    expect((await readTensor(fixed.group.slots[0].scale))[0]).toBe(4);
+    const rms = Math.sqrt(start.reduce((sum, x) => sum + x * x, 0) / start.length);
+    expect((await readTensor(measured.group.slots[0].scale))[0]).toBeCloseTo(3 * rms, 5);
+  });
+
   it("move by the right amount on average under stochastic rounding", async () => {
     const size = 4000;
     const bench = await prepare(
