@@ -4,19 +4,34 @@ import type { Rounding } from "../formats/format.ts";
 /**
  * What values are divided by before they are encoded:
  *
- * - `tensor`  one number for the tensor: its largest magnitude; for stored weights the clamp σ* fixed at the start, for
- *   moments a bound that the optimiser knows;
+ * - `none`    nothing: floats with a range of their own;
+ * - `tensor`  one number for the tensor, see {@link TensorPrecision.from}; for stored weights the clamp σ* fixed at the
+ *   start, for moments a bound that the optimiser knows;
  * - `channel` one for every output channel of a weight or feature of an activation: operands of products only;
+ * - `block`   one for every block of adjacent elements along the reduction axis of a product;
  * - a number  always that one, a power of two so that dividing is exact. It is the value of a ladder's top rung: of a
  *   first moment in units of √v. Floats have a range of their own, and as state no scale.
  */
-export type ScaleRule = "tensor" | "channel" | number;
+export type ScaleRule = "none" | "tensor" | "channel" | "block" | number;
+
+/** How a shared exponent is found from a block's largest magnitude; see `src/formats/block-format.ts`. */
+export type BlockScaleRule = "floor" | "ceil" | "even";
+
+export type BlockSize = 16 | 32 | 64;
 
 export interface TensorPrecision {
-  /** A name that `format` knows. */
+  /** A name that `format` or `blockFormat` knows. */
   readonly format: string;
   readonly rounding: Rounding;
   readonly scale: ScaleRule;
+  /** What a computed scale is taken from: the largest magnitude, or a multiple of the root mean square. Default max. */
+  readonly from?: "max" | "rms";
+  /** Rounds a computed scale up to a power of two. Default false; block scales have a format of their own. */
+  readonly powerOfTwo?: boolean;
+  /** Elements that share a scale, for `block`. Default: the format's (32; NVFP4 16). */
+  readonly block?: BlockSize;
+  /** For E8M0 block scales. Default floor, as OCP MX v1.0. */
+  readonly scaleRule?: BlockScaleRule;
 }
 
 /** Names of a policy's entries, moments apart. */
