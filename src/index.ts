@@ -3,8 +3,15 @@
  *
  * @packageDocumentation
  */
-export { format, formatExamples, UnknownFormatError } from "./formats/index.ts";
-export type { Coding, FormatInfo, Rounding, ScalarFormat } from "./formats/index.ts";
+export { addFormat, format, formatExamples, tableFormat, UnknownFormatError } from "./formats/index.ts";
+export type {
+  Coding,
+  FormatFamily,
+  FormatInfo,
+  Rounding,
+  ScalarFormat,
+  TableOptions,
+} from "./formats/index.ts";
 
 export { parsePolicy, PolicyError } from "./precision/parse-policy.ts";
 export type { Policy, ScaleRule, TensorPrecision } from "./precision/policy.ts";

@@ -1,54 +1,68 @@
-/** Binary floating point, from one table of constants: fp32 and bf16. */
-import type { Coding, FormatFamily, Rounding, ScalarFormat } from "./scalar-format.ts";
+/** Binary floating point from one table of constants: fp32, bf16, fp16, and the 8-, 6- and 4-bit floats of OCP. */
+import { floorLog2, roundSteps } from "./rounding.ts";
+import type { FloatCoding, FormatFamily, Rounding, ScalarFormat } from "./scalar-format.ts";
 
-interface FloatConstants {
-  readonly exponentBits: number;
-  readonly mantissaBits: number;
-  readonly coding: Coding;
-}
+type Constants = Omit<FloatCoding, "kind" | "bias">;
 
-const FLOATS: Readonly<Record<string, FloatConstants>> = {
-  fp32: { exponentBits: 8, mantissaBits: 23, coding: { kind: "float32" } },
-  bf16: { exponentBits: 8, mantissaBits: 7, coding: { kind: "float", exponentBits: 8, mantissaBits: 7 } },
+const row = (
+  exponentBits: number,
+  mantissaBits: number,
+  specials: Constants["specials"],
+  overflow: Constants["overflow"],
+): Constants => ({ exponentBits, mantissaBits, specials, overflow });
+
+/** The bias is 2^(exponentBits - 1) - 1 in all of them. */
+const FLOATS: Readonly<Record<string, Constants>> = {
+  fp32: row(8, 23, "ieee", "infinity"),
+  bf16: row(8, 7, "ieee", "infinity"),
+  fp16: row(5, 10, "ieee", "infinity"),
+  "fp8-e4m3": row(4, 3, "nan", "saturate"),
+  "fp8-e5m2": row(5, 2, "ieee", "saturate"),
+  "fp6-e2m3": row(2, 3, "none", "saturate"),
+  "fp6-e3m2": row(3, 2, "none", "saturate"),
+  "fp4-e2m1": row(2, 1, "none", "saturate"),
 };
 
-function floorLog2(x: number): number {
-  const guess = Math.floor(Math.log2(x));
-  return 2 ** guess > x ? guess - 1 : 2 ** (guess + 1) <= x ? guess + 1 : guess;
+/** The codes of the magnitudes that are not plain numbers, for a float's constants. */
+export function specialCodes({ exponentBits, mantissaBits, specials, overflow }: Constants) {
+  const codes = 2 ** (exponentBits + mantissaBits);
+  const implicit = 2 ** mantissaBits;
+  const infinity = specials === "ieee" ? codes - implicit : null;
+  const largest = specials === "ieee" ? codes - implicit - 1 : specials === "nan" ? codes - 2 : codes - 1;
+  const nan = specials === "ieee" ? codes - implicit / 2 : specials === "nan" ? codes - 1 : 0;
+  return { infinity, largest, nan, overflowed: overflow === "infinity" ? (infinity ?? largest) : largest };
 }
-
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
-}
-
-/** Multiples of the quantum, by rounding; `stochastic` uses the upper 16 random bits. */
-const roundSteps: Readonly<Record<Rounding, (steps: number, u: number) => number>> = {
-  "nearest-even": roundHalfEven,
-  stochastic: (steps, u) => Math.floor(steps + (u >>> 16) * 2 ** -16),
-};
 
 /**
- * The IEEE 754 interchange layout: sign, exponent field with bias 2^(e-1) - 1, mantissa; subnormals, Inf, NaN.
+ * A float: sign, exponent field with its bias, mantissa; subnormals.
  *
  *   encode(x) = sign · 2^(bits-1) + round(|x| / 2^(E - m)) + (E - emin) · 2^m,   E = max(⌊log₂|x|⌋, emin)
  *
- * Rounding up across a power of two, to a normal number or to Inf, is then the carry of that sum. A NaN gives the
- * quiet NaN of positive sign. `stochastic` has 16 bits of resolution: exact for bf16, and fp32 is never rounded.
+ * Rounding up across a power of two, to a normal number or to Inf, is then the carry of that sum.
+ *
+ * - fp32, bf16, fp16 overflow to Inf as IEEE 754 (`floor` stops at the largest number, but Inf stays Inf;
+ *   `stochastic` takes 2^(emax + 1) for Inf's value). The others saturate, and Inf becomes the largest number too: the
+ *   saturating conversion of OCP OFP8 v1.0, which for elements of MX v1.0 (6.3) is the only one.
+ * - NaN gives the quiet NaN of positive sign; fp6 and fp4 have none and give zero (MX v1.0 leaves it open).
+ * - `stochastic` takes 23 - m random bits, the mantissa bits that are dropped: exact for normal numbers. Below
+ *   minNormal, where more bits are dropped, the probability is cut to as many.
+ *
+ * @source IEEE 754-2019; OCP 8-bit Floating Point Specification (OFP8) v1.0; OCP Microscaling Formats (MX) v1.0, 5.3.
  */
-function ieeeFloat(name: string, { exponentBits, mantissaBits, coding }: FloatConstants): ScalarFormat {
+function binaryFloat(name: string, constants: Constants): ScalarFormat {
+  const { exponentBits, mantissaBits } = constants;
+  const special = specialCodes(constants);
   const bits = 1 + exponentBits + mantissaBits;
   const bias = 2 ** (exponentBits - 1) - 1;
   const emin = 1 - bias;
   const implicit = 2 ** mantissaBits;
-  const infinity = (2 ** exponentBits - 1) * implicit;
   const signWeight = 2 ** (bits - 1);
 
   function decode(code: number): number {
     const sign = code >= signWeight ? -1 : 1;
     const magnitude = code % signWeight;
-    if (magnitude >= infinity) return magnitude === infinity ? sign * Infinity : NaN;
+    if (magnitude === special.infinity) return sign * Infinity;
+    if (magnitude > special.largest) return NaN;
     const field = Math.floor(magnitude / implicit);
     const fraction = magnitude % implicit;
     if (field === 0) return sign * fraction * 2 ** (emin - mantissaBits);
@@ -57,29 +71,32 @@ function ieeeFloat(name: string, { exponentBits, mantissaBits, coding }: FloatCo
 
   function encode(x: number, rounding: Rounding, u: number): number {
     const magnitude = Math.abs(Math.fround(x));
-    if (Number.isNaN(magnitude)) return infinity + implicit / 2;
+    if (Number.isNaN(magnitude)) return special.nan;
     const sign = x < 0 || Object.is(x, -0) ? signWeight : 0;
-    if (magnitude === Infinity) return sign + infinity;
+    if (magnitude === Infinity) return sign + special.overflowed;
     const exponent = magnitude === 0 ? emin : Math.max(floorLog2(magnitude), emin);
-    const steps = roundSteps[rounding](magnitude * 2 ** (mantissaBits - exponent), u);
-    return sign + Math.min((exponent - emin) * implicit + steps, infinity);
+    const steps = roundSteps(magnitude * 2 ** (mantissaBits - exponent), rounding, u, 23 - mantissaBits);
+    const top = rounding === "floor" ? special.largest : special.overflowed;
+    return sign + Math.min((exponent - emin) * implicit + steps, top);
   }
 
   const info = {
-    max: decode(infinity - 1),
+    max: decode(special.largest),
     minNormal: 2 ** emin,
     minPositive: decode(1),
-    hasInf: true,
-    hasNaN: true,
+    hasInf: special.infinity !== null,
+    hasNaN: constants.specials !== "none",
     zeroCode: 0,
     signBit: bits - 1,
   };
+  const coding =
+    bits === 32 ? ({ kind: "float32" } as const) : { kind: "float" as const, bias, ...constants };
   return { name, bits, info, coding, decode, encode };
 }
 
-/** `fp32` and `bf16`. */
+/** `fp32`, `bf16`, `fp16`, `fp8-e4m3`, `fp8-e5m2`, `fp6-e2m3`, `fp6-e3m2`, `fp4-e2m1`. */
 export const family: FormatFamily = {
   pattern: new RegExp(`^(${Object.keys(FLOATS).join("|")})$`),
   examples: Object.keys(FLOATS),
-  parse: (name) => ieeeFloat(name, FLOATS[name]),
+  parse: (name) => binaryFloat(name, FLOATS[name]),
 };

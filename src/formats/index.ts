@@ -1,2 +1,4 @@
 /** The public surface of the number formats. */
 export * from "./format.ts";
+export { integerFormat } from "./integer.ts";
+export { tableFormat, type TableOptions } from "./table.ts";

@@ -61,6 +61,22 @@ export function rungThresholds(rungsPerOctave: number): Int32Array {
   return thresholds;
 }
 
+const rungFieldCache = new Map<number, Int32Array>();
+
+/**
+ * Where rounding down moves up within an octave: entry i - 1 is the mantissa field of rung i as a float32, for
+ * i = 1 … γ - 1. A rung that float32 rounds down counts as itself.
+ */
+export function rungFields(rungsPerOctave: number): Int32Array {
+  let fields = rungFieldCache.get(rungsPerOctave);
+  if (!fields) {
+    const field = (mantissa: number) => (Math.fround(mantissa) - 1) * 2 ** 23;
+    fields = Int32Array.from(rungMantissas(rungsPerOctave).subarray(1), field);
+    rungFieldCache.set(rungsPerOctave, fields);
+  }
+  return fields;
+}
+
 /** Whether 1.m ≥ 2^(i/n), m a 23-bit mantissa field: exact, by the roots. */
 export function mantissaReaches(mantissa: number, i: number, n: number): boolean {
   const significand = BigInt(mantissa + 2 ** 23) << (FRACTION - 23n);

@@ -40,8 +40,18 @@ function stochasticRung({ rungsPerOctave, rungs }: Ladder, x: number, u: number)
   return rungs - 127 * rungsPerOctave + ((log2Fixed(x, accuracy) + dither) >> fractionBits);
 }
 
+/** The highest rung that, as a float32, is at most x. */
+function rungBelow({ rungsPerOctave, rungs }: Ladder, x: number): number {
+  const near = Math.round(rungsPerOctave * Math.log2(x));
+  const octave = Math.floor(near / rungsPerOctave);
+  const mantissa = Math.fround(rungMantissas(rungsPerOctave)[near - octave * rungsPerOctave]);
+  return rungs + near - (x < mantissa * 2 ** octave ? 1 : 0);
+}
+
 const rungOf: Readonly<Record<Rounding, (ladder: Ladder, x: number, u: number) => number>> = {
   "nearest-even": nearestRung,
+  "nearest-away": nearestRung, // midpoints are irrational: there are no ties
+  floor: rungBelow,
   stochastic: stochasticRung,
 };
 
@@ -53,11 +63,13 @@ const rungOf: Readonly<Record<Rounding, (ladder: Ladder, x: number, u: number) =
  * The top code is 1, so a tensor's scale is the magnitude of its top rung. Rounding happens in the log domain:
  *
  * - nearest: k = round(γ log₂|x|) + K; relative error at most 2^(1/2γ) - 1; below 2^((½ - K)/γ) it is zero.
+ * - floor: the rung below, but a value that is on a rung (as float32) stays there; below 2^(-K/γ) zero. Wrong by a rung
+ *   at most where rungs lie below 2^-126 and float32 loses their digits.
  * - stochastic: mean of k is γ log₂|x| + K within γ · 2^-21 rungs (grain of the random bits 2^-22, error of the
  *   logarithm 2^-23 octaves); within γ · 2^-14 where γ ≤ 16, and γ · 2^-12 where γ ≤ 4. Between zero and the lowest
  *   rung it is one of the two; below 2^(-K/γ) zero.
  *
- * Both saturate at K (also ±Inf), keep the sign of zero, and give code 0 for NaN. Unsigned: negative gives 0.
+ * All saturate at K (also ±Inf), keep the sign of zero, and give code 0 for NaN. Unsigned: negative gives 0.
  * Very wide ladders reach below 2^-1022, where `decode` loses precision and, from 2^-1074 on, gives 0.
  *
  * @source Zhao et al. 2021, Low-Precision Training in Logarithmic Number System using Multiplicative Weight Update
@@ -104,14 +116,14 @@ function lns(name: string, bits: number, rungsPerOctave: number, signed: boolean
 const PATTERN = /^(u?)lns([1-9]\d*)-g([1-9]\d*)$/;
 const EXAMPLES = ["lns8-g8", "lns8-g16", "lns12-g256", "lns16-g1024", "ulns8-g4"];
 
-/** `lns<bits>-g<γ>` and `ulns<bits>-g<γ>`: 4 to 16 bits, γ a power of two from 1 to 2048. */
+/** `lns<bits>-g<γ>` and `ulns<bits>-g<γ>`: 3 to 16 bits, γ a power of two from 1 to 2048. */
 export const family: FormatFamily = {
   pattern: PATTERN,
   examples: EXAMPLES,
   parse(name) {
     const [, unsigned, bits, gamma] = PATTERN.exec(name) ?? [];
     const reject = (reason: string) => new UnknownFormatError(name, EXAMPLES, reason);
-    if (!(+bits >= 4 && +bits <= 16)) throw reject(`bits is ${bits}, wants 4 to 16`);
+    if (!(+bits >= 3 && +bits <= 16)) throw reject(`bits is ${bits}, wants 3 to 16`);
     if (!(Number.isInteger(Math.log2(+gamma)) && +gamma <= 2048))
       throw reject(`γ is ${gamma}, wants a power of two from 1 to 2048`);
     return lns(name, +bits, +gamma, unsigned === "");

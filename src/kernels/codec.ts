@@ -1,7 +1,11 @@
 /** Encoding and decoding inside kernels: what a `ScalarFormat` says, as programs. */
-import type { Coding, Rounding, ScalarFormat } from "../formats/format.ts";
+import type { Rounding, ScalarFormat } from "../formats/format.ts";
 import { decodeFloat, encodeFloat } from "./codec/float.ts";
+import { decodeInteger, encodeInteger } from "./codec/integer.ts";
 import { decodeLadder, encodeLadder, stepLadder } from "./codec/ladder.ts";
+import { decodeNatural, encodeNatural, stepNatural } from "./codec/natural-ladder.ts";
+import { decodePower, encodePower } from "./codec/power-of-two.ts";
+import { decodeTableCode, encodeTable } from "./codec/table.ts";
 import { ProgramError, Table, type Value } from "./program.ts";
 
 /** The storage that holds one code: u8 up to 8 bits, u16 up to 16, u32. */
@@ -24,14 +28,22 @@ export function encodeValue(format: ScalarFormat, x: Value, rounding: Rounding, 
     case "float32":
       return x.asU32();
     case "float":
-      return encodeFloat(coding, x, noise);
+      return encodeFloat(coding, x, rounding, noise);
+    case "integer":
+      return encodeInteger(coding, x, rounding, noise);
+    case "power-of-two":
+      return encodePower(coding, x, rounding, noise);
     case "ladder":
-      return encodeLadder(coding, x, noise);
+      return encodeLadder(coding, x, rounding, noise);
+    case "natural-ladder":
+      return encodeNatural(coding, x, rounding, noise);
+    case "table":
+      return encodeTable(coding, x, rounding, noise);
   }
 }
 
 /**
- * The value (f32, at scale 1) of a code: `format.decode` rounded to float32, except that the rungs of very wide
+ * The value (f32, at scale 1) of a code: `format.decode` rounded to float32, except that the rungs of very wide base-2
  * ladders below 2^-126 give zero.
  */
 export function decodeValue(format: ScalarFormat, code: Value): Value {
@@ -40,9 +52,17 @@ export function decodeValue(format: ScalarFormat, code: Value): Value {
     case "float32":
       return code.asF32();
     case "float":
-      return decodeFloat(coding, code);
+      return format.bits <= 8 ? valueTable(format).at(code) : decodeFloat(coding, code);
+    case "integer":
+      return decodeInteger(coding, code);
+    case "power-of-two":
+      return decodePower(coding, code);
     case "ladder":
       return format.bits <= 8 ? valueTable(format).at(code) : decodeLadder(coding, code);
+    case "natural-ladder":
+      return format.bits <= 8 ? valueTable(format).at(code) : decodeNatural(coding, code);
+    case "table":
+      return decodeTableCode(coding, code);
   }
 }
 
@@ -71,24 +91,26 @@ export function decodeTable(format: ScalarFormat): Float32Array {
   const table = new Float32Array(256);
   for (let code = 0; code < 2 ** format.bits; code++) {
     const value = Math.fround(format.decode(code));
-    table[code] = isSubnormal(value) ? (value < 0 ? -0 : 0) : value;
+    const flushed = format.coding.kind === "ladder" && isSubnormal(value);
+    table[code] = flushed ? (value < 0 ? -0 : 0) : value;
   }
   return table;
 }
 
 /**
- * Moves a code of a signed ladder by `delta` (i32) rungs: k ← clamp(k + delta, 1, K), the sign stays. A positive
- * delta makes the magnitude larger. From zero it steps onto the ladder: k = 1 at least. 6 integer operations.
+ * Moves a code of a signed ladder by `delta` (i32) rungs; the sign stays. A positive delta makes the magnitude larger.
+ *
+ * - base 2: k ← clamp(k + delta, 1, K). From zero it steps onto the ladder: k = 1 at least.
+ * - natural: f ← clamp(f + delta, 0, K).
+ *
+ * 6 integer operations.
  *
  * @param delta |delta| < 2³⁰
  * @throws ProgramError when the format is not a signed ladder.
  */
 export function stepRungs(format: ScalarFormat, code: Value, delta: Value): Value {
-  return stepLadder(signedLadder(format), code, delta);
-}
-
-function signedLadder({ name, coding }: ScalarFormat): Extract<Coding, { kind: "ladder" }> {
-  if (coding.kind !== "ladder" || !coding.signed)
-    throw new ProgramError(`stepping rungs of ${name}: wants a signed ladder, such as lns8-g16`);
-  return coding;
+  const { coding, name } = format;
+  if (coding.kind === "natural-ladder") return stepNatural(coding, code, delta);
+  if (coding.kind === "ladder" && coding.signed) return stepLadder(coding, code, delta);
+  throw new ProgramError(`stepping rungs of ${name}: wants a signed ladder, such as lns8-g16`);
 }

@@ -116,7 +116,7 @@ describe("format", () => {
       /^logrung: unknown format "lns8-8" \(did you mean "lns8-g8"\? known: fp32, /,
     );
     expect(() => format("lns8-g3")).toThrow(/γ is 3, wants a power of two from 1 to 2048/);
-    expect(() => format("lns17-g8")).toThrow(/bits is 17, wants 4 to 16/);
+    expect(() => format("lns17-g8")).toThrow(/bits is 17, wants 3 to 16/);
     expect(() => format("lns8-g4096")).toThrow(UnknownFormatError);
     expect(format("lns8-g8")).toBe(format("lns8-g8"));
   });

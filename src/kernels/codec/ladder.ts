@@ -1,10 +1,9 @@
 /** Programs for logarithmic ladders: exact rounding with integers, decoding, stepping. */
-import type { Coding } from "../../formats/format.ts";
-import { rungMantissas, rungThresholds } from "../../formats/ladder.ts";
-import { log2Accuracy, roundingMagic, roundingMagicBits } from "../../formats/log2-fixed.ts";
-import { f32, i32, select, Table, type Value } from "../program.ts";
-
-type LadderCoding = Extract<Coding, { kind: "ladder" }>;
+import type { LadderCoding, Rounding } from "../../formats/format.ts";
+import { rungFields, rungMantissas, rungThresholds } from "../../formats/ladder.ts";
+import { log2Accuracy, roundingMagicBits } from "../../formats/log2-fixed.ts";
+import { i32, select, Table, type Value } from "../program.ts";
+import { log2FixedPlus } from "./log2.ts";
 
 /** The largest γ whose nearest rounding compares with each threshold; above it a table is less work. */
 const MOST_COMPARED = 4;
@@ -24,13 +23,13 @@ const reachesSubnormals = ({ rungs, rungsPerOctave }: LadderCoding): boolean => 
  * carry into the rung number happen exactly where it should: at the thresholds, or where log₂ plus the noise passes
  * the next rung.
  */
-export function encodeLadder(coding: LadderCoding, x: Value, noise: Value | undefined): Value {
+export function encodeLadder(coding: LadderCoding, x: Value, rounding: Rounding, noise?: Value): Value {
   const { signed, rungsPerOctave, rungs } = coding;
   const bits = x.asI32();
   const magnitude = signed ? bits.and(0x7fffffff) : bits.max(0);
   const wide = reachesSubnormals(coding);
   const fixed = wide ? normalised(magnitude) : magnitude;
-  const passed = noise ? noisyRung(coding, fixed, noise) : nearestRung(coding, fixed);
+  const passed = rungAt(coding, fixed, rounding, noise);
   const k = passed
     .add(rungs - 127 * rungsPerOctave)
     .max(0)
@@ -57,22 +56,33 @@ function normalised(magnitude: Value): Value {
   return select(magnitude.lt(0x00800000), asInteger, magnitude);
 }
 
-function nearestRung(coding: LadderCoding, fixed: Value): Value {
+/** Rungs up to x, counted from 2^-127. */
+function rungAt(coding: LadderCoding, fixed: Value, rounding: Rounding, noise: Value | undefined): Value {
+  if (rounding === "stochastic" && noise) return noisyRung(coding, fixed, noise);
+  const find = rounding === "floor" ? rungFields : rungThresholds;
+  return passedRung(coding, fixed, find);
+}
+
+/** Finds the ascending mantissa fields from which on the next rung is taken; at most γ, and far enough apart. */
+type Thresholds = (rungsPerOctave: number) => Int32Array;
+
+function passedRung(coding: LadderCoding, fixed: Value, find: Thresholds): Value {
   const { rungsPerOctave } = coding;
   if (rungsPerOctave > MOST_COMPARED) {
     const bin = fixed.shr(22 - octaveBits(coding)).and(2 * rungsPerOctave - 1);
-    return fixed.add(correctionTable(coding).at(bin).asI32()).shr(23 - octaveBits(coding));
+    return fixed.add(correctionTable(coding, find).at(bin).asI32()).shr(23 - octaveBits(coding));
   }
   const mantissa = fixed.and(MANTISSA);
   const octave = fixed.shr(23).shl(octaveBits(coding));
   // (m - t) ≫ 31 is -1 below the threshold t and 0 from it on.
-  return [...rungThresholds(rungsPerOctave)].reduce(
+  const thresholds = [...find(rungsPerOctave)];
+  return thresholds.reduce(
     (rung, threshold) => rung.add(mantissa.sub(threshold).shr(31)),
-    octave.add(rungsPerOctave),
+    octave.add(thresholds.length),
   );
 }
 
-const correctionTables = new Map<number, Table>();
+const correctionTables = new Map<Int32Array, Table>();
 
 /**
  * Corrections for each of the 2γ bins of the mantissa. Thresholds are at least ln 2 / γ apart, a bin is 1/2γ wide, so
@@ -81,11 +91,11 @@ const correctionTables = new Map<number, Table>();
  *
  *   correction = base · 2S + 2S - t - b · S,   so that ⌊(m + correction) / 2S⌋ = base + (m ≥ threshold)
  */
-function correctionTable(coding: LadderCoding): Table {
-  const known = correctionTables.get(coding.rungsPerOctave);
+function correctionTable(coding: LadderCoding, find: Thresholds): Table {
+  const thresholds = find(coding.rungsPerOctave);
+  const known = correctionTables.get(thresholds);
   if (known) return known;
   const step = 2 ** (22 - octaveBits(coding));
-  const thresholds = rungThresholds(coding.rungsPerOctave);
   let base = 0;
   const corrections = Array.from({ length: 2 * coding.rungsPerOctave }, (_, bin) => {
     const rest = thresholds[base] - bin * step;
@@ -95,11 +105,11 @@ function correctionTable(coding: LadderCoding): Table {
     return correction;
   });
   const table = new Table(Uint32Array.from(corrections));
-  correctionTables.set(coding.rungsPerOctave, table);
+  correctionTables.set(thresholds, table);
   return table;
 }
 
-/** ⌊γ (log₂ + dither)⌋; the operations of `log2Fixed`, each rounded once, so bits are equal everywhere. */
+/** ⌊γ (log₂ + dither)⌋ */
 function noisyRung(coding: LadderCoding, fixed: Value, noise: Value): Value {
   const shift = 23 - octaveBits(coding);
   const { coefficients, grain } = log2Accuracy(coding.rungsPerOctave);
@@ -107,14 +117,7 @@ function noisyRung(coding: LadderCoding, fixed: Value, noise: Value): Value {
     .shr(32 - shift)
     .and(-grain >>> 0)
     .asI32();
-  const significand = fixed.and(MANTISSA).or(0x3f800000).asF32();
-  const y = significand.sub(1.5);
-  const ends = f32(0.25).sub(y.mul(y));
-  const [top, ...rest] = coefficients.toReversed();
-  const q = rest.reduce<Value>((sum, c) => sum.mul(y).add(c), f32(top));
-  const excess = q.mul(ends).add(roundingMagic).asI32();
-  return fixed
-    .add(excess)
+  return log2FixedPlus(fixed, coefficients)
     .add(dither)
     .add(grain / 2 - roundingMagicBits)
     .shr(shift);

@@ -1,7 +1,7 @@
 /** Encoding and decoding programs against the scalar formats, on every backend. */
 import { afterAll, describe, expect, it } from "vitest";
 import { float32Bits } from "../../../src/formats/float32-bits.ts";
-import { format, type ScalarFormat } from "../../../src/formats/format.ts";
+import { format, roundings, type ScalarFormat } from "../../../src/formats/format.ts";
 import type { Backend, BufferSlice, HostArray } from "../../../src/kernels/backend.ts";
 import { codeStorage, decodeTable, decodeValue, encodeValue, stepRungs } from "../../../src/kernels/codec.ts";
 import { pointwise, type PointwiseKernel } from "../../../src/kernels/pointwise.ts";
@@ -80,17 +80,15 @@ describe.each(candidates)("$name", ({ open }) => {
       const x = criticalFloats(target);
       const random = testRandom(3);
       const u = Uint32Array.from(x, (_, i) => [random(), 0, 0xffffffff][i % 3]);
-      const nearest = pointwise(`${name} nearest`, { x: element("f32") }, {}, (scope) => ({
-        y: output("u32", encodeValue(target, scope.x, "nearest-even")),
-      }));
-      const expected = Uint32Array.from(x, (value) => target.encode(value, "nearest-even", 0));
-      expect(firstDifference(await run(backend, nearest, { x }), expected, x)).toBeUndefined();
       const inputs = { x: element("f32"), u: element("u32") };
-      const stochastic = pointwise(`${name} stochastic`, inputs, {}, (scope) => ({
-        y: output("u32", encodeValue(target, scope.x, "stochastic", scope.u)),
-      }));
-      const drawn = Uint32Array.from(x, (value, i) => target.encode(value, "stochastic", u[i]));
-      expect(firstDifference(await run(backend, stochastic, { x, u }), drawn, x)).toBeUndefined();
+      for (const rounding of roundings) {
+        const kernel = pointwise(`${name} ${rounding}`, inputs, {}, (scope) => ({
+          y: output("u32", encodeValue(target, scope.x, rounding, scope.u)),
+        }));
+        const expected = Uint32Array.from(x, (value, i) => target.encode(value, rounding, u[i]));
+        const wrong = firstDifference(await run(backend, kernel, { x, u }), expected, x);
+        if (wrong) expect.fail(`${rounding}: ${wrong}`);
+      }
     },
   );
 
@@ -123,8 +121,11 @@ describe.each(candidates)("$name", ({ open }) => {
     expect(await run(await opened, kernel, { x })).toEqual(new Uint32Array(x.buffer));
   });
 
-  it("steps rungs within the ladder and keeps signs", async () => {
-    const target = format("lns8-g16");
+  it.each([
+    { name: "lns8-g16", least: 1 },
+    { name: "lns7-eta0.01", least: 0 },
+  ])("steps rungs of $name within the ladder and keeps signs", async ({ name, least }) => {
+    const target = format(name);
     const codes = allCodes(target);
     const deltas = [-200, -3, -1, 0, 1, 5, 127, 2 ** 29, -(2 ** 29)];
     const code = Uint8Array.from(deltas.flatMap(() => [...codes]));
@@ -133,7 +134,7 @@ describe.each(candidates)("$name", ({ open }) => {
       y: output("u32", stepRungs(target, scope.code, scope.delta)),
     }));
     const expected = Uint32Array.from(code, (c, i) => {
-      const k = Math.min(127, Math.max(1, (c & 127) + delta[i]));
+      const k = Math.min(127, Math.max(least, (c & 127) + delta[i]));
       return (c & 128) | k;
     });
     expect(firstDifference(await run(await opened, kernel, { code, delta }), expected, code)).toBeUndefined();
