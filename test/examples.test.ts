@@ -31,6 +31,13 @@ const promises: Readonly<Record<string, (lines: readonly string[]) => void>> = {
     expectLower(lines.slice(0, 4), 0.5);
     expect(lines[4]).toMatch(/^the rung/);
   },
+  "08-own-format.ts": ([codes, values, range, before, after]) => {
+    expect(codes).toBe("codes 64 197 50 12");
+    expect(values).toBe("stand for 1 -0.6875 0.3125 0.0009765625");
+    expect(range).toBe(`largest ${2 ** 24}, smallest ${2 ** -24}`);
+    const distance = (line: string): number => Number(/^distance ([\d.]+)/.exec(line)?.[1]);
+    expect(distance(after)).toBeLessThan(0.05 * distance(before));
+  },
 };
 
 /** The last loss is below a share of the first. */

@@ -1,5 +1,5 @@
 /** Binary floating point from one table of constants: fp32, bf16, fp16, and the 8-, 6- and 4-bit floats of OCP. */
-import { floorLog2, roundSteps } from "./rounding.ts";
+import { floorLog2, powerOfTwo, roundSteps } from "./rounding.ts";
 import type { FloatCoding, FormatFamily, Rounding, ScalarFormat } from "./scalar-format.ts";
 
 type Constants = Omit<FloatCoding, "kind" | "bias">;
@@ -75,7 +75,7 @@ function binaryFloat(name: string, constants: Constants): ScalarFormat {
     const sign = x < 0 || Object.is(x, -0) ? signWeight : 0;
     if (magnitude === Infinity) return sign + special.overflowed;
     const exponent = magnitude === 0 ? emin : Math.max(floorLog2(magnitude), emin);
-    const steps = roundSteps(magnitude * 2 ** (mantissaBits - exponent), rounding, u, 23 - mantissaBits);
+    const steps = roundSteps(magnitude * powerOfTwo(mantissaBits - exponent), rounding, u, 23 - mantissaBits);
     const top = rounding === "floor" ? special.largest : special.overflowed;
     return sign + Math.min((exponent - emin) * implicit + steps, top);
   }

@@ -2,6 +2,7 @@
 import { float32Bits } from "./float32-bits.ts";
 import { mantissaReaches, rungMantissas } from "./ladder.ts";
 import { log2Accuracy, log2Fixed } from "./log2-fixed.ts";
+import { powerOfTwo } from "./rounding.ts";
 import { UnknownFormatError, type FormatFamily, type Rounding, type ScalarFormat } from "./scalar-format.ts";
 
 interface Ladder {
@@ -45,7 +46,7 @@ function rungBelow({ rungsPerOctave, rungs }: Ladder, x: number): number {
   const near = Math.round(rungsPerOctave * Math.log2(x));
   const octave = Math.floor(near / rungsPerOctave);
   const mantissa = Math.fround(rungMantissas(rungsPerOctave)[near - octave * rungsPerOctave]);
-  return rungs + near - (x < mantissa * 2 ** octave ? 1 : 0);
+  return rungs + near - (x < mantissa * powerOfTwo(octave) ? 1 : 0);
 }
 
 const rungOf: Readonly<Record<Rounding, (ladder: Ladder, x: number, u: number) => number>> = {

@@ -50,7 +50,8 @@ export const roundingMagicBits = 0x4b400000;
 function log2Excess(mantissa: number, coefficients: readonly number[]): number {
   const y = Math.fround(float32OfBits(mantissa | 0x3f800000) - 1.5);
   const ends = Math.fround(0.25 - Math.fround(y * y));
-  const q = coefficients.reduceRight((sum, c) => Math.fround(Math.fround(sum * y) + c));
+  let q = coefficients[coefficients.length - 1];
+  for (let i = coefficients.length - 2; i >= 0; i--) q = Math.fround(Math.fround(q * y) + coefficients[i]);
   return float32Bits(Math.fround(q * ends) + roundingMagic) - roundingMagicBits;
 }
 

@@ -1,5 +1,5 @@
 /** E8M0: the powers of two that the scales of MX blocks are. */
-import { floorLog2, roundSteps } from "./rounding.ts";
+import { floorLog2, powerOfTwo, roundSteps } from "./rounding.ts";
 import type { FormatFamily, Rounding, ScalarFormat } from "./scalar-format.ts";
 
 const BIAS = 127;
@@ -22,7 +22,7 @@ function encode(x: number, rounding: Rounding, u: number): number {
   if (value <= 2 ** -BIAS) return 0;
   if (value === Infinity) return LARGEST;
   const exponent = floorLog2(value);
-  const position = exponent + BIAS + (value * 2 ** -exponent - 1);
+  const position = exponent + BIAS + (value * powerOfTwo(-exponent) - 1);
   return Math.min(roundSteps(position, rounding, u, 23), LARGEST);
 }
 

@@ -9,7 +9,7 @@ function halfEven(x: number): number {
 
 /** ⌊x⌋ + 1 where the fraction of x, cut to `bits` bits, and as many random bits carry over. */
 function byChance(x: number, u: number, bits: number): number {
-  const scale = 2 ** bits;
+  const scale = powerOfTwo(bits);
   return Math.floor((Math.floor(x * scale) + Math.floor((u * scale) / 2 ** 32)) / scale);
 }
 
@@ -33,8 +33,19 @@ export function roundSteps(steps: number, rounding: Rounding, u: number, bits: n
   }
 }
 
-/** ⌊log₂ x⌋ of a positive finite number, exact. */
+const double = new Float64Array(1);
+const words = new Uint32Array(double.buffer);
+const HIGH = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+
+/** ⌊log₂ x⌋ of a positive normal float64: its exponent field. */
 export function floorLog2(x: number): number {
-  const guess = Math.floor(Math.log2(x));
-  return 2 ** guess > x ? guess - 1 : 2 ** (guess + 1) <= x ? guess + 1 : guess;
+  double[0] = x;
+  return (words[HIGH] >>> 20) - 1023;
+}
+
+/** 2^n, |n| ≤ 1022: the operator `**` takes longer than all the rest of an encoder. */
+export function powerOfTwo(n: number): number {
+  words[HIGH] = (n + 1023) << 20;
+  words[1 - HIGH] = 0;
+  return double[0];
 }

@@ -16,6 +16,8 @@ export interface TableOptions {
    * posits take the value of the next longer bit pattern.
    */
   readonly midpoint?: Midpoint;
+  /** What ±Inf become where they have no codes of their own. Default `saturate`; `nan`: as NaN does, for posits. */
+  readonly infinity?: "saturate" | "nan";
 }
 
 /**
@@ -26,7 +28,7 @@ export interface TableOptions {
  *   the lowest). Nearest rounding is by distance, or by `midpoint`; `floor` goes towards zero, where there is a value.
  * - `stochastic`: the nearer zero of the two neighbours, or the other one with probability |x - first| / |other - first|,
  *   in float32 with 24 random bits.
- * - Too large a number saturates. ±Inf go to their own codes, else saturate; NaN to its own, else to the code nearest 0.
+ * - Too large a number saturates. ±Inf go to their own codes, else saturate (or become NaN); NaN to its own, else to the code nearest 0.
  *
  * @param values the value of every code, by code: 2^bits numbers; NaN and ±Infinity may be among them.
  * @throws RangeError for more than 16 bits, another number of values, or values that float32 cannot tell apart.
@@ -40,7 +42,7 @@ export function tableFormat(
 ): ScalarFormat {
   checkShape(name, bits, values);
   const table = Float64Array.from(values);
-  const coding = codingOf(bits, table, sortedEntries(name, table), options.midpoint);
+  const coding = codingOf(bits, table, sortedEntries(name, table), options);
   return {
     name,
     bits,
@@ -83,7 +85,7 @@ function codingOf(
   bits: number,
   values: Float64Array,
   entries: readonly Entry[],
-  midpoint: Midpoint | undefined,
+  { midpoint, infinity }: TableOptions,
 ): TableCoding {
   const between = (threshold: (low: Entry, high: Entry) => number): Int32Array =>
     Int32Array.from(entries.slice(1), (high, i) => threshold(entries[i], high));
@@ -91,6 +93,8 @@ function codingOf(
   const own = (value: number, otherwise: Entry): number =>
     codeOf(value) >= 0 ? codeOf(value) : otherwise.code;
   const nearZero = entries.reduce((a, b) => (Math.abs(b.value) <= Math.abs(a.value) ? b : a));
+  const nan = own(NaN, nearZero);
+  const beyond = (entry: Entry): Entry => (infinity === "nan" ? { value: NaN, code: nan } : entry);
   return {
     kind: "table",
     bits,
@@ -101,9 +105,9 @@ function codingOf(
       "nearest-away": between((low, high) => nearestThreshold(low, high, awayTies, midpoint)),
       floor: between(floorThreshold),
     },
-    nan: own(NaN, nearZero),
-    infinity: own(Infinity, entries[entries.length - 1]),
-    negativeInfinity: own(-Infinity, entries[0]),
+    nan,
+    infinity: own(Infinity, beyond(entries[entries.length - 1])),
+    negativeInfinity: own(-Infinity, beyond(entries[0])),
   };
 }
 

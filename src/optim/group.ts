@@ -1,5 +1,5 @@
 /** An optimiser at work on a group of parameters: its state in memory, its step. */
-import { format as formatOf } from "../formats/index.ts";
+import { format as formatOf, rungsOf } from "../formats/index.ts";
 import type { PointwiseKernel } from "../kernels/pointwise.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 import { weylPhase } from "../random/random-bits.ts";
@@ -124,9 +124,9 @@ export async function createGroup(spec: GroupSpec): Promise<OptimizerGroup> {
 const MOST_RUNGS = 2 ** 20;
 
 function checkReach(optimizer: Optimizer, options: Options, { weight }: StatePrecision): void {
-  const coding = weight ? formatOf(weight.format).coding : null;
-  if (coding?.kind !== "ladder") return;
-  const rungs = (optimizer.reach(options) ?? 0) * coding.rungsPerOctave;
+  const ladder = weight ? rungsOf(formatOf(weight.format)) : null;
+  if (!ladder) return;
+  const rungs = (optimizer.reach(options) ?? 0) * ladder.perOctave;
   if (rungs <= MOST_RUNGS) return;
   throw new OptionError(
     `logrung: with these options a step of ${optimizer.name} could move a weight by ${rungs.toPrecision(3)} rungs, ` +

@@ -1,5 +1,5 @@
 /** Moves a parameter's initial float32 values into the format it will live in. */
-import { format as formatOf, type ScalarFormat } from "../formats/index.ts";
+import { format as formatOf, rungsOf, type ScalarFormat } from "../formats/index.ts";
 import { codeStorage, encodeValue, stepRungs } from "../kernels/codec.ts";
 import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
 import { i32, select } from "../kernels/program.ts";
@@ -17,8 +17,7 @@ function storeKernel(format: ScalarFormat): PointwiseKernel {
   const inputs = { x: element("f32"), scale: scalar("f32") };
   const kernel = pointwise(`store ${format.name}`, inputs, {}, ({ x, scale }) => {
     const code = encodeValue(format, x.div(scale), "nearest-even");
-    const ladder = format.coding.kind === "ladder" && format.coding.signed;
-    const kept = ladder ? select(x.eq(0), code, stepRungs(format, code, i32(0))) : code;
+    const kept = rungsOf(format)?.hasZero ? select(x.eq(0), code, stepRungs(format, code, i32(0))) : code;
     return { y: output(codeStorage(format), kept) };
   });
   kernels.set(format, kernel);
@@ -43,7 +42,7 @@ export function storeAs(parameter: Parameter, precision: TensorPrecision, top: n
   const { tensor } = parameter;
   const { device } = tensor;
   const format = formatOf(precision.format);
-  const ladder = format.coding.kind === "ladder";
+  const ladder = rungsOf(format) !== null;
   if (ladder && !(top > 0)) {
     throw new RangeError(
       `logrung: every weight of "${parameter.name}" is zero: on a ladder it could never move. ` +

@@ -1,5 +1,5 @@
 /** Builds the one pointwise kernel that is a step of an optimiser, for given formats in memory. */
-import { format as formatOf, type ScalarFormat } from "../formats/index.ts";
+import { format as formatOf, rungsOf, type ScalarFormat } from "../formats/index.ts";
 import { roundingMagic, roundingMagicBits } from "../formats/log2-fixed.ts";
 import { codeStorage, decodeValue, encodeValue, stepRungs } from "../kernels/codec.ts";
 import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
@@ -20,7 +20,7 @@ export interface StatePrecision {
 
 /** Whether a weight in this format is moved by whole rungs. */
 export const onLadder = (weight: TensorPrecision | null): boolean =>
-  weight !== null && formatOf(weight.format).coding.kind === "ladder";
+  weight !== null && rungsOf(formatOf(weight.format)) !== null;
 
 const storageOf = (precision: TensorPrecision | null) =>
   precision ? codeStorage(formatOf(precision.format)) : ("f32" as const);
@@ -134,12 +134,13 @@ function climbed(
   octaves: Value,
   bits: Value,
 ): Value {
-  const rungsPerOctave = format.coding.kind === "ladder" ? format.coding.rungsPerOctave : 1;
+  const rungsPerOctave = rungsOf(format)?.perOctave ?? 1;
   const whole =
     precision.rounding === "stochastic"
       ? nearestInteger(octaves.fma(rungsPerOctave, -1.5).add(fromOneToTwo(bits))) // ⌊x + u⌋ = round(x + u - ½)
       : nearestInteger(octaves.mul(rungsPerOctave));
-  return select(code.and(magnitudeMask(format)).ne(0), stepRungs(format, code, whole), code);
+  const stepped = stepRungs(format, code, whole);
+  return rungsOf(format)?.hasZero ? select(code.and(magnitudeMask(format)).ne(0), stepped, code) : stepped;
 }
 
 /** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
@@ -150,5 +151,5 @@ const nearestInteger = (x: Value): Value => x.add(roundingMagic).asI32().sub(rou
 
 /** Zero never moves under a multiplicative rule: its magnitude field stays 0. */
 function magnitudeMask(format: ScalarFormat): number {
-  return format.coding.kind === "ladder" ? format.coding.rungs : 0;
+  return rungsOf(format)?.top ?? 0;
 }

@@ -1,4 +1,5 @@
 /** What is said when a run goes to NaN or infinity. */
+import { rungsOf, type ScalarFormat } from "../formats/index.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Gradients } from "../tensor/tape.ts";
 import { isCoded, readTensor, readValues, type Tensor } from "../tensor/tensor.ts";
@@ -21,11 +22,11 @@ export class DivergenceError extends Error {
 /** Share of a ladder tensor's codes at the top rung; null for other encodings. */
 async function saturation(parameter: Parameter): Promise<number | null> {
   const { tensor } = parameter;
-  if (!isCoded(tensor) || tensor.encoding.format.coding.kind !== "ladder") return null;
-  const { rungs } = tensor.encoding.format.coding;
+  const ladder = isCoded(tensor) ? rungsOf(tensor.encoding.format) : null;
+  if (!ladder) return null;
   const codes = await readTensor(tensor);
   let top = 0;
-  for (const code of codes) if ((Number(code) & rungs) === rungs) top++;
+  for (const code of codes) if ((Number(code) & ladder.top) === ladder.top) top++;
   return top / codes.length;
 }
 
@@ -53,15 +54,17 @@ export async function diagnose(
   return otherwise;
 }
 
+const isFinite = ({ info }: ScalarFormat): boolean => !info.hasInf && !info.hasNaN;
+
 /**
- * Checks what a checkpoint is about to keep; codes of a ladder are finite by nature.
+ * Checks what a checkpoint is about to keep; codes of a format without Inf and NaN are finite by nature.
  *
  * @param step  the last step done.
  * @throws DivergenceError naming the first tensor that holds a NaN or an infinity.
  */
 export async function expectFinite(step: number, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
   for (const [name, tensor] of Object.entries(tensors)) {
-    if (isCoded(tensor) && tensor.encoding.format.coding.kind === "ladder") continue;
+    if (isCoded(tensor) && isFinite(tensor.encoding.format)) continue;
     if ((await readValues(tensor)).every(Number.isFinite)) continue;
     const diagnosis = `"${name}" is the first tensor with a NaN or an infinity after its update`;
     throw new DivergenceError(step, "the state is not finite", diagnosis);

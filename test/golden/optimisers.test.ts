@@ -67,6 +67,19 @@ describe("golden vectors", () => {
   });
 });
 
+describe("madam on a natural-log ladder", () => {
+  it("adds whole rungs to the code: B-bit Madam", async () => {
+    const weight: TensorPrecision = { format: "lns12-eta0.001", rounding: "nearest-even", scale: "tensor" };
+    const bench = await prepare(madam, {}, p0.slice(0, 3), { ...float32, weight });
+    const codes = async () => [...(await readTensor(bench.parameter.tensor))].map(Number);
+    const before = await codes();
+    await bench.step(g1.slice(0, 3), 1); // ĝ = 1, -1, 0: ten rungs towards zero, in magnitude, for both
+    expect((await codes()).map((code, i) => code - before[i])).toEqual([-10, -10, 0]);
+    await bench.step(g2.slice(0, 3), 2); // ĝ = -0.6325, -1.2647, 1.4139
+    expect((await codes()).map((code, i) => code - before[i])).toEqual([-4, -23, -14]);
+  });
+});
+
 /** Gradients of a noisy quadratic, the same for every implementation. */
 const gradientAt = (t: number, size: number): number[] =>
   Array.from({ length: size }, (_, i) => Math.fround(normal([t, 77], i) * 2 ** ((i % 7) - 3)));

@@ -46,11 +46,11 @@ export const edgeCases: readonly number[] = [
 function criticalMantissas({ coding }: ScalarFormat): number[] {
   if (coding.kind === "ladder") {
     const all = [...rungThresholds(coding.rungsPerOctave), ...rungFields(coding.rungsPerOctave)];
-    return around(spread(all, 32));
+    return around(spread(all, 12));
   }
   const kept = coding.kind === "float" ? coding.mantissaBits : 4;
   const halfSteps = Array.from({ length: 2 ** (kept + 1) }, (_, i) => i * 2 ** (22 - kept));
-  return around([...spread(halfSteps, 24), 0x200000, 0x400000, 0x600000]);
+  return around([...spread(halfSteps, 10), 0x200000, 0x400000, 0x600000]);
 }
 
 const around = (mantissas: readonly number[]): number[] =>
@@ -74,7 +74,7 @@ export function magnitudesOf(format: ScalarFormat): number[] {
 function nearValues(format: ScalarFormat): number[] {
   if (format.bits > 16) return [];
   const values = magnitudesOf(format);
-  const places = spread([...values.keys()], 256);
+  const places = spread([...values.keys()], 128);
   return places
     .flatMap((i) => [
       values[i],
@@ -98,8 +98,8 @@ export function criticalFloats(format: ScalarFormat): Float32Array {
   for (let exponent = 0; exponent < 255; exponent++)
     for (const [i, mantissa] of mantissas.entries())
       bits.push(((exponent << 23) | mantissa | (((i + exponent) % 2) << 31)) >>> 0);
-  for (let i = 0; i < 2000; i++) bits.push(random());
-  for (let i = 0; i < 2000; i++) bits.push(((127 - (random() % 24)) << 23) | (random() & 0x807fffff));
+  for (let i = 0; i < 1000; i++) bits.push(random());
+  for (let i = 0; i < 1000; i++) bits.push(((127 - (random() % 24)) << 23) | (random() & 0x807fffff));
   const floats = bits.map((b) => float32OfBits(b >>> 0));
   const all = Float32Array.from([...edgeCases, ...nearValues(format), ...floats]);
   criticalOf.set(format, all);

@@ -129,12 +129,10 @@ describe.each(sampleFormats.map((format) => [format.name, format] as const))("%s
     const random = testRandom(11);
     const values = new Set(magnitudes);
     const inputs = inside.filter((x) => !values.has(x));
-    if (info.zeroCode !== null && coding.kind !== "ladder")
-      inputs.push(...[0.001, 0.3, 0.7, 0.99].map((share) => Math.fround(share * info.minPositive)));
     let deviation = 0;
     let variance = 0;
     for (let i = 0; i < 200; i++) {
-      const x = inputs[inputs.length - 1 - (random() % inputs.length)];
+      const x = inputs[random() % inputs.length];
       const [low, high] = neighbours(magnitudes, x);
       if (low === high) continue;
       const share =
@@ -148,4 +146,23 @@ describe.each(sampleFormats.map((format) => [format.name, format] as const))("%s
     }
     expect(Math.abs(deviation)).toBeLessThan(4 * Math.sqrt(variance) + 0.05);
   });
+
+  const reachesDown = info.zeroCode !== null && Math.fround(info.minPositive) === info.minPositive;
+  it.runIf(reachesDown && coding.kind !== "ladder")(
+    "sends what is below the smallest value to zero or to it, right on average",
+    () => {
+      const random = testRandom(13);
+      for (const share of [0.01, 0.3, 0.5, 0.9]) {
+        const x = Math.fround(share * info.minPositive);
+        const exact = x / info.minPositive;
+        let ups = 0;
+        for (let draw = 0; draw < 4000; draw++) {
+          const value = decoded(x, "stochastic", random());
+          if (value === info.minPositive) ups++;
+          else if (value !== 0) expect.fail(`${x} went to ${value}`);
+        }
+        expect(Math.abs(ups - 4000 * exact)).toBeLessThan(4.5 * Math.sqrt(4000 * exact * (1 - exact)) + 1);
+      }
+    },
+  );
 });
