@@ -1,5 +1,5 @@
 /** An optimiser at work on a group of parameters: its state in memory, its step. */
-import { format as formatOf, rungsOf } from "../formats/index.ts";
+import { format as formatOf, rungsOf, type ScalarFormat } from "../formats/index.ts";
 import type { PointwiseKernel } from "../kernels/pointwise.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 import { weylPhase } from "../random/random-bits.ts";
@@ -164,14 +164,22 @@ async function boundOf({ tensor }: Parameter, multiple: number | null): Promise<
 /** The top rung of an additive optimiser's weights on a ladder, in root mean squares: room for weights to grow. */
 const DEFAULT_TOP = 16;
 
-/** Code 0 is zero in every format. */
+/** @throws OptionError for a format that has no zero: moments start there. */
+function zeroCodeOf({ name, info }: ScalarFormat): number {
+  if (info.zeroCode !== null) return info.zeroCode;
+  throw new OptionError(
+    `logrung: ${name} has no zero, from which moments start: hold them in another format`,
+  );
+}
+
 function zeros(device: Device, shape: readonly number[], precision: TensorPrecision | null): Tensor {
   const encoding: Encoding = precision ? momentEncoding(device, precision) : FLOAT32;
   const tensor = device.keep(device.empty(shape, encoding));
   const size = sizeOf(shape);
   const bytes = encoding.kind === "coded" && encoding.format.bits <= 8 ? new Uint8Array(size) : null;
   const wide = encoding.kind === "coded" ? new Uint16Array(size) : new Float32Array(size);
-  device.backend.write(tensor.storage.slice(), bytes ?? wide);
+  const zero = encoding.kind === "coded" ? zeroCodeOf(encoding.format) : 0;
+  device.backend.write(tensor.storage.slice(), (bytes ?? wide).fill(zero));
   return tensor;
 }
 

@@ -80,6 +80,12 @@ describe("madam on a natural-log ladder", () => {
   });
 });
 
+it("refuses moments in a format that has no zero to start from", async () => {
+  const second: TensorPrecision = { format: "lns12-eta0.001", rounding: "nearest-even", scale: "none" };
+  const precision = { ...float32, moment: { first: null, second } };
+  await expect(prepare(madam, {}, p0, precision)).rejects.toThrow(/lns12-eta0.001 has no zero/);
+});
+
 /** Gradients of a noisy quadratic, the same for every implementation. */
 const gradientAt = (t: number, size: number): number[] =>
   Array.from({ length: size }, (_, i) => Math.fround(normal([t, 77], i) * 2 ** ((i % 7) - 3)));
