@@ -43,7 +43,16 @@ export {
 } from "./kernels/program.ts";
 export { randomBits, uniformFloat } from "./kernels/random.ts";
 export { rows } from "./kernels/rows.ts";
-export { element, gathered, output, perColumn, perRow, scalar, table } from "./kernels/signature.ts";
+export {
+  element,
+  gathered,
+  output,
+  perBlock,
+  perColumn,
+  perRow,
+  scalar,
+  table,
+} from "./kernels/signature.ts";
 export { createReferenceBackend } from "./kernels/reference/index.ts";
 export { createWasmBackend, describeEngine } from "./kernels/wasm/index.ts";
 

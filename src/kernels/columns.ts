@@ -1,13 +1,14 @@
-/** The `columns` shape: reduce over the leading axis. Bias and gain gradients. */
+/** The `columns` shape: reduce over the rows of each outer block. Bias and gain gradients, scales. */
 import type { Value } from "./program.ts";
 import { reduced } from "./program.ts";
 import type { ReduceOp } from "./rows.ts";
 import { scopeOf, type Inputs, type Outputs, type Scope, type Uniforms } from "./signature.ts";
 
 /**
- *   reduced[c] = Σᵣ (or maxᵣ, minᵣ) value(r, c);  out[c] = g(reductions, `column` and `scalar` inputs, uniforms)
+ *   reduced[o, c] = Σᵣ (or maxᵣ, minᵣ) value(o, r, c)
+ *   out[o, c] = g(reductions, `column`, `block` and `scalar` inputs, uniforms)
  *
- * Sizes: `rows`, `columns`. Rows are added in ascending order, so results do not depend on threads.
+ * Sizes: `rows`, `columns`, optional `outer` (default 1; `index("row")` counts within one outer block). Rows are added in ascending order, so results do not depend on threads.
  */
 export interface ColumnsKernel {
   readonly shape: "columns";

@@ -7,13 +7,14 @@ import { input, uniform, ProgramError, type StorageType, type Value } from "./pr
  * - `element`  buffer[r · columns + c]
  * - `row`      buffer[r]
  * - `column`   buffer[c]
+ * - `block`    buffer[o · columns + c], o the number of the outer block (not in `gather` and `gemm` kernels)
  * - `scalar`   buffer[0]
  * - `table`    read with `lookup` only
  * - `gathered` buffer[index[r] · columns + c] (`gather` kernels only)
  *
  * With `outer` > 1, r counts through all outer blocks: r = o · rows + row.
  */
-export type Access = "element" | "row" | "column" | "scalar" | "table" | "gathered";
+export type Access = "element" | "row" | "column" | "block" | "scalar" | "table" | "gathered";
 
 export interface Input {
   readonly storage: StorageType;
@@ -32,6 +33,7 @@ export type Outputs = Readonly<Record<string, Output>>;
 export const element = (storage: StorageType): Input => ({ storage, access: "element" });
 export const perRow = (storage: StorageType): Input => ({ storage, access: "row" });
 export const perColumn = (storage: StorageType): Input => ({ storage, access: "column" });
+export const perBlock = (storage: StorageType): Input => ({ storage, access: "block" });
 export const scalar = (storage: StorageType): Input => ({ storage, access: "scalar" });
 export const table = (storage: StorageType): Input => ({ storage, access: "table" });
 export const gathered = (storage: StorageType): Input => ({ storage, access: "gathered" });

@@ -12,8 +12,8 @@ const slice = (bytes: number, offset = 0) => ({ buffer: { bytes }, offset });
 describe("elements", () => {
   it("of each access", () => {
     const sizes = { outer: 2, rows: 3, columns: 5 };
-    expect(["element", "row", "column", "scalar", "gathered"].map((a) => sizeOf(a as "element", sizes))).toEqual(
-      [30, 6, 5, 1, 5],
+    expect(["element", "row", "column", "block", "scalar", "gathered"].map((a) => sizeOf(a as "element", sizes))).toEqual(
+      [30, 6, 5, 10, 1, 5],
     ); // prettier-ignore
     expect(sizeOf("scalar", { rows: 0, columns: 5 })).toBe(0);
   });

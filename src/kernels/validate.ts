@@ -60,6 +60,8 @@ export function sizeOf(access: Access, sizes: MatrixSizes): number {
       return rows;
     case "column":
       return sizes.columns;
+    case "block":
+      return (sizes.outer ?? 1) * sizes.columns;
     case "scalar":
       return some ? 1 : 0;
     case "gathered":
@@ -100,7 +102,7 @@ function requirements(kernel: Kernel): Requirements {
       return { uniforms, inputs, outputs };
     }
     case "columns":
-      return { uniforms, inputs, outputs: written(kernel.outputs, "column") };
+      return { uniforms, inputs, outputs: written(kernel.outputs, "block") };
     case "gather": {
       const extent = kernel.mode === "gather" ? "element" : "gathered";
       inputs.push({ name: "index", bytes: 4, extent: "row" });

@@ -14,6 +14,8 @@ export class Frame {
   flatRow = 0;
   row = 0;
   column = 0;
+  /** Number of the outer block · columns + column. */
+  block = 0;
   /** Element of a `gathered` input. */
   gathered = 0;
   product = 0;
@@ -127,6 +129,7 @@ export class Graph {
       element: () => cell.view.load(frame.element),
       row: () => cell.view.load(frame.flatRow),
       column: () => cell.view.load(frame.column),
+      block: () => cell.view.load(frame.block),
       scalar: () => cell.view.load(0),
       gathered: () => entry(cell.view, frame.gathered, name),
       table: () => {

@@ -14,6 +14,7 @@ export function moveTo(frame: Frame, sizes: MatrixSizes, flatRow: number, column
   frame.flatRow = flatRow;
   frame.row = flatRow % sizes.rows;
   frame.column = column;
+  frame.block = Math.floor(flatRow / sizes.rows) * sizes.columns + column;
   frame.element = flatRow * sizes.columns + column;
 }
 
@@ -33,7 +34,7 @@ export function preparePointwise(kernel: PointwiseKernel, precision: Precision):
   };
 }
 
-/** out[c] = g(reductions over the rows of column c). */
+/** out[o, c] = g(reductions over the rows of column c in outer block o). */
 export function prepareColumns(kernel: ColumnsKernel, precision: Precision): Runner {
   const binding = new Binding(kernel, precision);
   const reductions = new Reductions(binding, kernel.name, kernel.reduce);
@@ -42,16 +43,19 @@ export function prepareColumns(kernel: ColumnsKernel, precision: Precision): Run
     const sizes = call.sizes as MatrixSizes;
     binding.bind(call);
     writer.bind(call);
-    for (let c = 0; c < sizes.columns; c++) {
+    for (let place = 0; place < (sizes.outer ?? 1) * sizes.columns; place++) {
+      const column = place % sizes.columns;
+      const first = Math.floor(place / sizes.columns) * sizes.rows;
       reductions.start();
-      for (let r = 0; r < sizes.rows; r++) {
-        moveTo(binding.frame, sizes, r, c);
+      for (let r = first; r < first + sizes.rows; r++) {
+        moveTo(binding.frame, sizes, r, column);
         reductions.evaluate();
         reductions.take();
       }
       reductions.finish();
-      moveTo(binding.frame, sizes, 0, c);
-      writer.write(c);
+      moveTo(binding.frame, sizes, first, column);
+      binding.frame.block = place;
+      writer.write(place);
     }
   };
 }

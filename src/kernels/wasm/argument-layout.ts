@@ -8,7 +8,7 @@ import { ARGUMENT_WORDS, type Arguments } from "./lowering.ts";
 export const FIRST_WORD = 2;
 
 /** Sizes of a [outer · rows, columns] view as kernels read them. */
-export type SizeName = "rows" | "columns" | "block" | "total";
+export type SizeName = "outer" | "rows" | "columns" | "block" | "total";
 
 export interface LayoutParts {
   readonly sizes: readonly SizeName[];
@@ -77,7 +77,7 @@ export class ArgumentLayout {
 }
 
 /** The sizes of a call on a matrix. */
-export function matrixSizes(call: Call): Record<SizeName, number> & { outer: number } {
+export function matrixSizes(call: Call): Record<SizeName, number> {
   const sizes = call.sizes as { outer?: number; rows: number; columns: number };
   const outer = sizes.outer ?? 1;
   const rows = outer * sizes.rows;

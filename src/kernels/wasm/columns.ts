@@ -6,13 +6,13 @@ import { Module, type Callee, type Code, type Local } from "./assembler.ts";
 import { ConstantPool } from "./constants.ts";
 import { estimate } from "./cost.ts";
 import { Graph } from "./expression-graph.ts";
-import { pushWord, wordLocal } from "./frame.ts";
+import { wordLocal } from "./frame.ts";
 import { SCRATCH_BYTES, type Lowering, type Target } from "./lowering.ts";
-import { frameOf, openInputs, openOutputs, walkOf, type Writing } from "./matrix-body.ts";
+import { frameOf, openInputs, openOutputs, readsRowIndex, walkOf, type Writing } from "./matrix-body.ts";
 import { lowerStored, lowerStores, rootsOf, type Pass } from "./pass.ts";
 import { IDENTITY } from "./pass-reduction.ts";
 import { writePass, type Walk } from "./pass-loop.ts";
-import { writeChunks, writeRowChunks, writeShare } from "./split.ts";
+import { writeChunks, writeRowChunks, writeShare, type Range } from "./split.ts";
 
 /** The accumulators' name among the outputs; no output of the kernel's own can have it. */
 const accumulator = (name: string): string => `reduction of ${name}`;
@@ -25,11 +25,11 @@ interface Body {
   readonly finish: Pass;
 }
 
-/** Threads share the columns, in multiples of 16; each goes through all rows in ascending order. */
+/** Threads share the columns, in multiples of 16; each goes through all outer blocks, rows in ascending order. */
 export const lowerColumns: Lowering<ColumnsKernel> = (kernel, target) => {
   const pool = new ConstantPool();
   const layout = new ArgumentLayout({
-    sizes: ["rows", "columns"],
+    sizes: ["outer", "rows", "columns", "block"],
     uniforms: kernel.uniforms,
     inputs: Object.keys(kernel.inputs),
     outputs: Object.keys(kernel.outputs),
@@ -92,28 +92,36 @@ function accumulate({ reduce }: ColumnsKernel, name: string): Value {
   return op === "sum" ? sum.add(value) : op === "max" ? sum.max(value) : sum.min(value);
 }
 
-/** (arguments, constants, scratch, first column, columns, first row, end): one pass over each row of a strip. */
+/** (arguments, constants, scratch, first column, columns, outer block, first row, end): one pass over each row of a strip. */
 function defineStrip(module: Module, writing: Writing, body: Body, pass: Pass): Callee {
-  const parameters = ["i32", "i32", "i32", "i32", "i32", "i32", "i32"] as const;
-  return module.function(parameters, [], null, (code, words, constants, scratch, column, count, row, end) => {
-    const walk = walkOf(frameOf(writing, code, words, constants), body.graph);
-    const roots = rootsOf(pass);
-    openInputs(walk, body.kernel.inputs, roots);
-    openOutputs(walk, body.kernel.outputs, "column");
-    openAccumulators(walk, body.kernel, scratch);
-    walk.emitter.rowNumber = { row, block: null };
-    walk.emitter.hoist(roots, 0);
-    const columns = wordLocal(walk.emitter.frame, "size:columns");
-    const element = code.local("i32");
-    code.while(
-      () => code.get(row).get(end).op("i32.lt_u"),
-      () => {
-        code.get(row).get(columns).op("i32.mul").get(column).op("i32.add").set(element);
-        writePass(walk, pass, { element, column }, count);
-        code.get(row).i32(1).op("i32.add").set(row);
-      },
-    );
-  });
+  const parameters = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"] as const;
+  return module.function(
+    parameters,
+    [],
+    null,
+    (code, words, constants, scratch, column, count, outer, row, end) => {
+      const walk = walkOf(frameOf(writing, code, words, constants), body.graph);
+      const roots = rootsOf(pass);
+      openInputs(walk, body.kernel.inputs, roots);
+      openOutputs(walk, body.kernel.outputs, "block");
+      openAccumulators(walk, body.kernel, scratch);
+      const { frame } = walk.emitter;
+      walk.emitter.rowNumber = { row, block: readsRowIndex(roots) ? wordLocal(frame, "size:block") : null };
+      walk.emitter.hoist(roots, 0);
+      const columns = wordLocal(frame, "size:columns");
+      const block = code.local("i32");
+      code.get(outer).get(columns).op("i32.mul").get(column).op("i32.add").set(block);
+      const element = code.local("i32");
+      code.while(
+        () => code.get(row).get(end).op("i32.lt_u"),
+        () => {
+          code.get(row).get(columns).op("i32.mul").get(column).op("i32.add").set(element);
+          writePass(walk, pass, { element, column, block }, count);
+          code.get(row).i32(1).op("i32.add").set(row);
+        },
+      );
+    },
+  );
 }
 
 function openAccumulators({ emitter, streams }: Walk, kernel: ColumnsKernel, scratch: Local): void {
@@ -138,21 +146,33 @@ function defineRun(module: Module, writing: Writing, { start, add, finish, strip
     code.get(words).memory("i32.load").set(constants);
     const frame = frameOf(writing, code, words, constants);
     const share = writeShare(code, thread, threads, wordLocal(frame, "size:columns"), 16);
+    const [blocks, block] = [wordLocal(frame, "size:outer"), wordLocal(frame, "size:block")];
     const width = code.local("i32");
     const count = code.local("i32");
+    const outer = code.local("i32");
+    const first = code.local("i32");
     const call = (pass: Callee, rows: () => Code) => {
-      code.get(words).get(constants).get(scratch).get(share.start).get(count);
+      code.get(words).get(constants).get(scratch).get(share.start).get(count).get(outer);
       rows().call(pass);
     };
     const once = () => code.i32(0).i32(1);
     code.i32(strip).set(width);
     writeChunks(code, share, width, (chunk) => {
       code.get(chunk.end).get(chunk.start).op("i32.sub").set(count);
-      call(start, once);
-      writeRowChunks(frame.code, count, () => pushWord(frame, "size:rows"), (rows) =>
-        call(add, () => code.get(rows.start).get(rows.end)),
-      ); // prettier-ignore
-      call(finish, once);
+      code.i32(0).set(outer);
+      code.i32(0).set(first);
+      code.while(
+        () => code.get(outer).get(blocks).op("i32.lt_u"),
+        () => {
+          call(start, once);
+          const pushEnd = () => code.get(first).get(block).op("i32.add");
+          const addRows = (rows: Range) => call(add, () => code.get(rows.start).get(rows.end));
+          writeRowChunks(code, count, pushEnd, addRows, first);
+          call(finish, once);
+          code.get(first).get(block).op("i32.add").set(first);
+          code.get(outer).i32(1).op("i32.add").set(outer);
+        },
+      );
     });
   });
 }

@@ -7,7 +7,15 @@ import { COLUMN, ROW } from "./expression-leaves.ts";
 import { pushWord, wordLocal } from "./frame.ts";
 import { callTouch, defineTouch } from "./touch.ts";
 import { storageBytes } from "../program.ts";
-import { frameOf, openInputs, openOutputs, readsRowIndex, walkOf, type Writing } from "./matrix-body.ts";
+import {
+  blockPosition,
+  frameOf,
+  openInputs,
+  openOutputs,
+  readsRowIndex,
+  walkOf,
+  type Writing,
+} from "./matrix-body.ts";
 import { lowerStores, reachable, rootsOf, type Pass } from "./pass.ts";
 import { writePass, type Walk } from "./pass-loop.ts";
 import { CHUNK, pushMinimum, writeChunks, writeShare, type Range } from "./split.ts";
@@ -52,8 +60,9 @@ export function elementwiseModule(
 }
 
 /** Whether nothing in a kernel depends on its rows or its columns. */
-function isFlat({ graph, pass, gathers }: Body): boolean {
+function isFlat({ graph, inputs, pass, gathers }: Body): boolean {
   const partial = (value: Value) => {
+    if (value.node.kind === "input" && inputs[value.node.name].access === "block") return true;
     const dependence = graph.dependence(value);
     return dependence === ROW || dependence === COLUMN;
   };
@@ -102,6 +111,7 @@ function writeRowWalk(walk: Walk, body: Body, { start, end }: Range): void {
   const index = body.gathers ? wordLocal(frame, "input:index") : null;
   const block = readsRowIndex(rootsOf(body.pass)) ? wordLocal(frame, "size:block") : null;
   const [row, column, count, rest] = [0, 1, 2, 3].map(() => code.local("i32"));
+  const blockAt = blockPosition(walk, body.inputs);
   walk.emitter.rowNumber = { row, block };
   code.get(start).get(columns).op("i32.div_u").set(row);
   code.get(start).get(row).get(columns).op("i32.mul").op("i32.sub").set(column);
@@ -111,7 +121,11 @@ function writeRowWalk(walk: Walk, body: Body, { start, end }: Range): void {
       code.get(columns).get(column).op("i32.sub").set(count);
       code.get(end).get(start).op("i32.sub").set(rest);
       pushMinimum(code, count, rest).set(count);
-      const position: Position = { element: start, column };
+      const position: Position = {
+        element: start,
+        column,
+        ...(blockAt && { block: blockAt(row, column) }),
+      };
       const gathered = index ? writeGathered(walk, index, row, columns, column) : null;
       writePass(walk, body.pass, gathered ? { ...position, gathered } : position, count);
       code.get(start).get(count).op("i32.add").set(start);

@@ -15,7 +15,7 @@ export interface Leaves {
   /** What a finished reduction is read as. Default: a value of its own, the same along a row. */
   readonly reductionOf?: (name: string) => Value;
   /**
-   * Reads a matrix of one column as a flat array: what changes from row to row changes from element to element, a
+   * Reads a matrix of one column and one outer block as a flat array: what changes from row to row changes from element to element, a
    * `gathered` input is looked up, and columns have the number 0. Default false.
    */
   readonly singleColumn?: boolean;
@@ -28,6 +28,7 @@ const ACCESS: Readonly<Record<Access, Dependence>> = {
   gathered: ROW | COLUMN,
   row: ROW,
   column: COLUMN,
+  block: ROW | COLUMN,
   scalar: 0,
   table: 0,
 };
@@ -55,9 +56,10 @@ export function storageOf(leaves: Leaves, node: Node): StorageType {
 export function dependenceOf(leaves: Leaves, node: Node): Dependence {
   switch (node.kind) {
     case "input": {
-      const own = ACCESS[accessOf(leaves, node.name)];
+      const access = accessOf(leaves, node.name);
+      const own = ACCESS[access];
       if (!leaves.singleColumn) return own;
-      return own & ROW ? ROW | COLUMN : 0;
+      return own & ROW && access !== "block" ? ROW | COLUMN : 0;
     }
     case "stored":
     case "product":

@@ -37,6 +37,7 @@ export const walkOf = (frame: Frame, graph: Graph): Walk => ({
 const ORIGIN: Readonly<Partial<Record<Access, Origin>>> = {
   element: "element",
   column: "column",
+  block: "block",
   gathered: "gathered",
 };
 
@@ -51,6 +52,24 @@ export function openInputs({ emitter, streams }: Walk, inputs: Inputs, roots: re
       streams.open(`input:${name}`, storage, origin, wordLocal(emitter.frame, `input:${name}`));
   }
 }
+
+/** number of the row's outer block · columns + column, where some input is counted so; null where none is. */
+export function blockPosition({ emitter }: Walk, inputs: Inputs): BlockPosition | null {
+  if (!Object.values(inputs).some(({ access }) => access === "block")) return null;
+  const { frame } = emitter;
+  const rows = wordLocal(frame, "size:block");
+  const columns = wordLocal(frame, "size:columns");
+  const block = frame.code.local("i32");
+  return (row, column) => {
+    frame.code.get(row).get(rows).op("i32.div_u").get(columns).op("i32.mul");
+    if (column) frame.code.get(column).op("i32.add");
+    frame.code.set(block);
+    return block;
+  };
+}
+
+/** Writes the code that finds the position of a row and a column (null: the first). */
+export type BlockPosition = (row: Local, column: Local | null) => Local;
 
 /** Opens a stream for each output. */
 export function openOutputs({ emitter, streams }: Walk, outputs: Outputs, origin: Origin): void {

@@ -9,7 +9,16 @@ import { estimate } from "./cost.ts";
 import { Graph } from "./expression-graph.ts";
 import { wordLocal } from "./frame.ts";
 import type { Lowering, Target } from "./lowering.ts";
-import { frameOf, openInputs, openOutputs, readsRowIndex, walkOf, type Writing } from "./matrix-body.ts";
+import {
+  blockPosition,
+  frameOf,
+  openInputs,
+  openOutputs,
+  readsRowIndex,
+  walkOf,
+  type BlockPosition,
+  type Writing,
+} from "./matrix-body.ts";
 import { lowerReduced, lowerStores, rootsOf, type Pass, type Store } from "./pass.ts";
 import { writePass, type Walk } from "./pass-loop.ts";
 import { rowsPerChunk, writeChunks, writeShare } from "./split.ts";
@@ -90,23 +99,25 @@ function defineRows(module: Module, writing: Writing, body: Body): Callee {
       block: readsRowIndex(roots) ? wordLocal(emitter.frame, "size:block") : null,
     };
     emitter.hoist(roots, 0);
+    const blockAt = blockPosition(walk, body.kernel.inputs);
     const columns = wordLocal(emitter.frame, "size:columns");
     code.while(
       () => code.get(row).get(end).op("i32.lt_u"),
       () => {
-        writeRow(walk, body, row, columns);
+        writeRow(walk, body, row, columns, blockAt);
         code.get(row).i32(1).op("i32.add").set(row);
       },
     );
   });
 }
 
-function writeRow(walk: Walk, body: Body, row: Local, columns: Local): void {
+function writeRow(walk: Walk, body: Body, row: Local, columns: Local, blockAt: BlockPosition | null): void {
   const { code } = walk.emitter.frame;
   const element = code.local("i32");
   const column = code.local("i32");
   code.get(row).get(columns).op("i32.mul").set(element);
-  for (const pass of body.passes) writePass(walk, pass, { element, column }, columns);
+  const position = { element, column, ...(blockAt && { block: blockAt(row, null) }) };
+  for (const pass of body.passes) writePass(walk, pass, position, columns);
   for (const { stream, value } of body.perRow) {
     const vector = walk.emitter.hold(value);
     const target = walk.streams.get(stream);

@@ -67,16 +67,18 @@ export function rowsPerChunk(code: Code, columns: Local): Local {
   return rows;
 }
 
-/** Goes through all rows in chunks, ascending. */
+/** Goes through rows in chunks, ascending: those from `from` (default 0) up to what `pushEnd` pushes. */
 export function writeRowChunks(
   code: Code,
   columns: Local,
-  pushRows: () => void,
+  pushEnd: () => void,
   body: (rows: Range) => void,
+  from?: Local,
 ): void {
   const rows: Range = { start: code.local("i32"), end: code.local("i32") };
-  code.i32(0).set(rows.start);
-  pushRows();
+  if (from) code.get(from).set(rows.start);
+  else code.i32(0).set(rows.start);
+  pushEnd();
   code.set(rows.end);
   writeChunks(code, rows, rowsPerChunk(code, columns), body);
 }

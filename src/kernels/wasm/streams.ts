@@ -3,7 +3,7 @@ import { storageBytes, type StorageType } from "../program.ts";
 import type { Code, Local } from "./assembler.ts";
 
 /** What a stream's position is counted by; `start` streams begin at their base in every pass. */
-export type Origin = "element" | "column" | "gathered" | "start";
+export type Origin = "element" | "column" | "block" | "gathered" | "start";
 
 /** Where a pass begins, in elements. */
 export type Position = Readonly<Partial<Record<Exclude<Origin, "start">, Local>>>;

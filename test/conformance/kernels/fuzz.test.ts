@@ -13,7 +13,7 @@ const RUNS = 150;
 const SEED = 20260117;
 const sizes: MatrixSizes = { outer: 2, rows: 3, columns: 43 };
 
-const lengths = { element: 258, row: 6, column: 43, scalar: 1, table: 0, gathered: 0 };
+const lengths = { element: 258, row: 6, column: 43, block: 86, scalar: 1, table: 0, gathered: 0 };
 
 const caseOf = (kernel: PointwiseKernel, seed: number): Case => ({
   name: "random",

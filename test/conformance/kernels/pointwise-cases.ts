@@ -2,7 +2,15 @@
 import type { MatrixSizes } from "../../../src/kernels/backend.ts";
 import { pointwise, type PointwiseKernel } from "../../../src/kernels/pointwise.ts";
 import { index, loadedType, lookup, Table, type StorageType } from "../../../src/kernels/program.ts";
-import { element, output, perColumn, perRow, scalar, table } from "../../../src/kernels/signature.ts";
+import {
+  element,
+  output,
+  perBlock,
+  perColumn,
+  perRow,
+  scalar,
+  table,
+} from "../../../src/kernels/signature.ts";
 import { close, exact, ulps, type Case, type Tolerance } from "./case.ts";
 import { AWKWARD_FLOATS, AWKWARD_INTEGERS, held, integers, normals } from "./seeded.ts";
 
@@ -94,12 +102,16 @@ function manyExponents(length: number): Float32Array {
 function accesses(storage: StorageType): Case[] {
   const kernel = pointwise(
     `access ${storage}`,
-    { e: element(storage), r: perRow(storage), c: perColumn(storage), s: scalar(storage), t: table(storage) },
+    {
+      e: element(storage), r: perRow(storage), c: perColumn(storage), b: perBlock(storage),
+      s: scalar(storage),
+      t: table(storage),
+    }, // prettier-ignore
     { k: "f32", n: "i32", m: "u32" },
-    ({ e, r, c, s, k, n, m }) => {
+    ({ e, r, c, b, s, k, n, m }) => {
       const inTable = lookup("t", storage, index("row").add(index("column")).and(7));
       return {
-        accesses: output(loadedType[storage], e.add(r).add(c).add(s).add(inTable)),
+        accesses: output(loadedType[storage], e.add(r).add(c).add(b).add(s).add(inTable)),
         places: output("u32", index().mul(1000003).add(index("row").mul(1009)).add(index("column")).add(m)),
         uniforms: output("f32", n.toF32().mul(k)),
       };
@@ -119,6 +131,7 @@ function accesses(storage: StorageType): Case[] {
         e: { storage, data: small(length, 1) },
         r: { storage, data: small(rows, 2) },
         c: { storage, data: small(sizes.columns, 3) },
+        b: { storage, data: small(sizes.columns * (sizes.outer ?? 1), 6) },
         s: { storage, data: small(1, 4) },
         t: { storage, data: small(8, 5) },
       },

@@ -10,6 +10,7 @@ import {
 import {
   element,
   output,
+  perBlock,
   perColumn,
   perRow,
   scalar,
@@ -22,7 +23,7 @@ import { AWKWARD_FLOATS, AWKWARD_INTEGERS } from "./seeded.ts";
 export const INPUTS = {
   f: element("f32"), g: element("f32"), h: perColumn("bf16"), t: scalar("f16"), i: element("i32"),
   j: perRow("i8"),
-  u: element("u32"), v: element("u8"), w: perColumn("u16"),
+  u: element("u32"), v: element("u8"), w: perColumn("u16"), o: perBlock("f32"),
 } satisfies Inputs; // prettier-ignore
 
 const BINARY: readonly BinaryOp[] = [

@@ -3,7 +3,15 @@ import type { MatrixSizes } from "../../../src/kernels/backend.ts";
 import { columns } from "../../../src/kernels/columns.ts";
 import { fma, index, lookup, select, stored } from "../../../src/kernels/program.ts";
 import { rows, type RowsKernel } from "../../../src/kernels/rows.ts";
-import { element, output, perColumn, perRow, scalar, table } from "../../../src/kernels/signature.ts";
+import {
+  element,
+  output,
+  perBlock,
+  perColumn,
+  perRow,
+  scalar,
+  table,
+} from "../../../src/kernels/signature.ts";
 import { close, exact, type Case, type Tolerance } from "./case.ts";
 import { elementsOf, SIZES, sizesText } from "./pointwise-cases.ts";
 import { held, integers, normals } from "./seeded.ts";
@@ -33,7 +41,7 @@ const causal = rows("causal softmax", { x: element("f32") }, { scale: "f32" }, (
  */
 const layerNorm = rows(
   "layer norm",
-  { x: element("f32"), gain: perColumn("f32"), bias: perColumn("f32"), n: scalar("f32") },
+  { x: element("f32"), gain: perBlock("f32"), bias: perColumn("f32"), n: scalar("f32") },
   {},
   (p) => {
     const { x, gain, bias, n } = p.scope;
@@ -95,7 +103,7 @@ function rowsCases(kernel: RowsKernel, tolerance: (sizes: MatrixSizes) => Case["
     const rowCount = sizes.rows * (sizes.outer ?? 1);
     const data: Record<string, ReturnType<typeof held>> = {
       x: held(kernel.inputs.x.storage, normals(elementsOf(sizes), i, 3)),
-      gain: held("f32", normals(sizes.columns, 51)),
+      gain: held("f32", normals(sizes.columns * (sizes.outer ?? 1), 51)),
       bias: held("f32", normals(sizes.columns, 52)),
       n: held("f32", [sizes.columns]),
       target: held("i32", integers(rowCount, 53, 0, sizes.columns - 1)),
@@ -125,19 +133,24 @@ const sumError = (n: number, size: number): number => n * n * EPSILON * size;
 /** Reductions of every kind over the rows, with row, column and scalar inputs, into several storages. */
 const columnSums = columns(
   "column sums",
-  { x: element("f32"), y: element("bf16"), r: perRow("f32"), c: perColumn("f32"), s: scalar("f32") },
+  {
+    x: element("f32"), y: element("bf16"), r: perRow("f32"), c: perColumn("f32"), b: perBlock("f32"),
+    s: scalar("f32"),
+  }, // prettier-ignore
   { k: "f32" },
-  ({ x, y, r }) => ({
+  ({ x, y, r, b }) => ({
     plain: { op: "sum", value: x },
+    placed: { op: "max", value: index("row").toF32().sub(b) },
     product: { op: "sum", value: x.mul(y).mul(r) },
     top: { op: "max", value: x },
     low: { op: "min", value: y },
   }),
-  ({ c, s, k }, { plain, product, top, low }) => ({
+  ({ c, b, s, k }, { plain, placed, product, top, low }) => ({
     plain: output("f32", plain),
     scaled: output("f32", product.mul(c).add(s).mul(k)),
     top: output("f32", top),
     low: output("bf16", low),
+    placed: output("f32", placed.add(b)),
   }),
 );
 
@@ -151,18 +164,21 @@ const columnCounts = columns(
 );
 
 const COLUMN_SIZES: readonly MatrixSizes[] = [
-  ...SIZES.filter(({ outer }) => outer === undefined),
+  ...SIZES,
   { rows: 1000, columns: 3 },
   { rows: 257, columns: 260 },
   { rows: 0, columns: 5 },
+  { outer: 3, rows: 0, columns: 5 },
+  { outer: 9, rows: 16, columns: 700 },
 ];
 
 function columnsCase(sizes: MatrixSizes, i: number): Case {
   const length = elementsOf(sizes);
   const x = held("f32", normals(length, i));
   const y = held("bf16", normals(length, i + 1));
-  const [r, c] = [held("f32", normals(sizes.rows, 61)), held("f32", normals(sizes.columns, 62))];
-  const out = { storage: "f32" as const, length: sizes.columns };
+  const { outer = 1, rows: height, columns: width } = sizes;
+  const [r, c] = [held("f32", normals(height * outer, 61)), held("f32", normals(width, 62))];
+  const out = { storage: "f32" as const, length: width * outer };
   const sums = { kind: "bound" as const, bound: () => sumError(sizes.rows, 5) };
   return {
     name: `column sums ${sizesText(sizes)}`,
@@ -175,15 +191,18 @@ function columnsCase(sizes: MatrixSizes, i: number): Case {
       y: { storage: "bf16", data: y },
       r: { storage: "f32", data: r },
       c: { storage: "f32", data: c },
+      b: { storage: "f32", data: held("f32", integers(width * outer, 63, -9, 9)) },
       s: { storage: "f32", data: held("f32", [3]) },
     },
-    outputs: { plain: out, scaled: out, top: out, low: { storage: "bf16", length: sizes.columns } },
+    outputs: { plain: out, scaled: out, top: out, placed: out, low: { ...out, storage: "bf16" } },
     tolerance: {
       plain: sums,
       scaled: {
         kind: "bound",
-        bound: (at) => 0.25 * ((sumError(sizes.rows, 40) + 1e-6 * sizes.rows * 40) * Math.abs(c[at]) + 1e-6),
+        bound: (at) =>
+          0.25 * ((sumError(sizes.rows, 40) + 1e-6 * sizes.rows * 40) * Math.abs(c[at % width]) + 1e-6),
       },
+      placed: exact,
       top: exact,
       low: exact,
     },
@@ -196,7 +215,10 @@ const countsCase = (sizes: MatrixSizes, i: number): Case => ({
   sizes,
   shift: i % 5,
   inputs: { x: { storage: "u8", data: held("u8", integers(elementsOf(sizes), i, 0, 255)) } },
-  outputs: { sum: { storage: "i32", length: sizes.columns }, odd: { storage: "u16", length: sizes.columns } },
+  outputs: {
+    sum: { storage: "i32", length: sizes.columns * (sizes.outer ?? 1) },
+    odd: { storage: "u16", length: sizes.columns * (sizes.outer ?? 1) },
+  },
   tolerance: exact,
 });
 
