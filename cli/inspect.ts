@@ -1,8 +1,8 @@
 /** What is in a safetensors file: shapes, types, ranges, and how ladders are used. */
-import { format } from "../src/formats/format.ts";
 import type { SafetensorsDtype, SafetensorsTensor } from "../src/io/safetensors.ts";
 import type { JsonObject } from "../src/train/json.ts";
 import { ladderHistogram, type LadderHistogram } from "../src/train/ladder-histogram.ts";
+import { storedCodes } from "../src/train/stored-codes.ts";
 
 export interface TensorReport {
   readonly name: string;
@@ -23,7 +23,7 @@ export interface TensorReport {
 /**
  * Looks at every tensor.
  *
- * @param formats  number format of each coded tensor, by name; a tensor `<name>.scale` of one float is its scale.
+ * @param formats  number format of each coded tensor, by name, as a checkpoint has it; a tensor `<name>.scale` of one float is its scale.
  */
 export function inspectTensors(
   tensors: Readonly<Record<string, SafetensorsTensor>>,
@@ -31,15 +31,14 @@ export function inspectTensors(
 ): TensorReport[] {
   return Object.entries(tensors).map(([name, tensor]) => {
     const { shape, dtype, bytes } = tensor;
-    const formatName = Object.hasOwn(formats, name) ? formats[name] : null;
-    const common = { name, shape, dtype, bytes: bytes.length };
-    if (typeof formatName !== "string") return { ...common, format: null, ...rangeOf(elements(tensor)) };
-    const codes = elements(tensor) ?? [];
-    const { decode } = format(formatName);
+    const stored = storedCodes(tensor, Object.hasOwn(formats, name) ? formats[name] : null);
+    const common = { name, shape: stored?.shape ?? shape, dtype, bytes: bytes.length };
+    if (!stored) return { ...common, format: null, ...rangeOf(elements(tensor)) };
+    const { codes, format } = stored;
     const scale = scaleOf(tensors[`${name}.scale`]);
-    const ladder = ladderHistogram(codes, format(formatName));
-    const range = rangeOf(decoded(codes, (code) => decode(code) * scale));
-    return { ...common, format: formatName, ...range, ...(ladder && { ladder }) };
+    const ladder = ladderHistogram(codes, format);
+    const range = rangeOf(decoded(codes, (code) => format.decode(code) * scale));
+    return { ...common, format: format.name, ...range, ...(ladder && { ladder }) };
   });
 }
 

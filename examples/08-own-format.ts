@@ -37,7 +37,12 @@ addFormat({ pattern: /^posit8$/, examples: ["posit8"], parse: () => posit8 });
 // From here on its name works like any other: quantised tensors …
 const device = new Device(await createWasmBackend());
 const x = device.tensor(new Float32Array([1, -0.7, 0.3, 0.001]), [1, 4]);
-const coded = quantise(x, { format: "posit8", rounding: "nearest-even", scale: 1 }, 0, [1, 2]);
+const coded = quantise(
+  x,
+  { format: "posit8", rounding: "nearest-even", scale: 1 },
+  { channel: 0, reduction: 1 },
+  [1, 2],
+);
 console.log(`codes ${[...(await readTensor(coded))].join(" ")}`);
 console.log(`stand for ${[...(await readTensor(dequantise(coded)))].join(" ")}`);
 console.log(`largest ${format("posit8").info.max}, smallest ${format("posit8").info.minPositive}`);

@@ -3,11 +3,29 @@
  *
  * @packageDocumentation
  */
-export { addFormat, format, formatExamples, tableFormat, UnknownFormatError } from "./formats/index.ts";
+export {
+  addFormat,
+  BlockFormatError,
+  blockFormat,
+  blockFormatNames,
+  dequantiseBlock,
+  format,
+  formatExamples,
+  isBlockFormat,
+  quantiseBlock,
+  tableFormat,
+  tensorScaleOf,
+  UnknownFormatError,
+} from "./formats/index.ts";
 export type {
+  BlockFormat,
+  BlockOptions,
+  BlockScaleRule,
+  BlockSize,
   Coding,
   FormatFamily,
   FormatInfo,
+  QuantisedBlock,
   Rounding,
   ScalarFormat,
   TableOptions,
@@ -71,7 +89,9 @@ export { gelu } from "./ops/gelu.ts";
 export { layerNorm } from "./ops/layer-norm.ts";
 export { linear } from "./ops/linear.ts";
 export { mean } from "./ops/mean.ts";
-export { dequantise, quantise } from "./ops/quantise.ts";
+export { packed, unpacked } from "./ops/pack.ts";
+export { product, type Side } from "./ops/product.ts";
+export { bytesOf, dequantise, quantise, type QuantisedAxes } from "./ops/quantise.ts";
 export { relu } from "./ops/relu.ts";
 export { reshape } from "./ops/reshape.ts";
 export { softmax } from "./ops/softmax.ts";

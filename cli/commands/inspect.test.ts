@@ -6,11 +6,12 @@ import { format } from "../../src/formats/format.ts";
 import { encodeSafetensors, type SafetensorsTensor } from "../../src/io/safetensors.ts";
 import { joinBytes } from "../../src/io/sha256.ts";
 import { saveCheckpoint } from "../../src/train/checkpoint.ts";
+import { packCodes } from "../../src/tensor/packing.ts";
 import { checkpointFile } from "../../src/train/checkpoint-folder.ts";
 import { readEnvironment } from "../../src/train/environment.ts";
 import { createRunFolder } from "../../src/train/run-folder.ts";
 import type { Command } from "../command.ts";
-import type { TensorReport } from "../inspect.ts";
+import { inspectTensors, type TensorReport } from "../inspect.ts";
 import { runProgram } from "../run.ts";
 import { command as inspect } from "./inspect.ts";
 import { command as report } from "./report.ts";
@@ -138,4 +139,13 @@ describe("report", () => {
   it("refuses a folder that is no run", async () => {
     expect(await run(report, ".")).toMatchObject({ code: 2, err: expect.stringContaining("is not a run") });
   });
+});
+
+it("unpacks codes of few bits", () => {
+  const lns6 = format("lns6-g4");
+  const codes = [1, 0.5, 0, -1, -0.5].map((x) => lns6.encode(x, "nearest-even", 0));
+  const w: SafetensorsTensor = { dtype: "U8", shape: [6], bytes: packCodes(codes, 6) };
+  const [packed] = inspectTensors({ w, "w.scale": floats(3) }, { w: { format: "lns6-g4", shape: [5, 1] } });
+  expect(packed).toMatchObject({ format: "lns6-g4", shape: [5, 1], bytes: 6, min: -3, max: 3, nonFinite: 0 });
+  expect(packed.ladder).toMatchObject({ zeros: 1, top: 2 });
 });

@@ -7,6 +7,7 @@ import type { GatherKernel } from "../kernels/gather.ts";
 import { pointwise } from "../kernels/pointwise.ts";
 import { expectShape, isCoded, ShapeError, sizeOf, storageType, type Tensor } from "../tensor/tensor.ts";
 import { f32 } from "../kernels/program.ts";
+import { unpacked } from "./pack.ts";
 
 const floatRows = gather("embedding", "gather", { source: gathered("f32") }, {}, ({ source }) =>
   output("f32", source),
@@ -36,7 +37,7 @@ function codedRowsOf(format: ScalarFormat): GatherKernel {
 /**
  *   y[i] = w[ids[i]];   dw[j] = Σ dy[i] over all i with ids[i] = j
  *
- * A coded table is decoded row by row as it is read.
+ * A coded table is decoded row by row as it is read; a packed one is unpacked into the step's memory first.
  *
  * @param w    [entries, width], float32, or coded with one scale
  * @param ids  [n], int32; the caller keeps them inside the table
@@ -51,8 +52,10 @@ export function embedding(w: Tensor, ids: Tensor): Tensor {
   if (isCoded(w)) {
     const { format, scale, scaleAxis } = w.encoding;
     if (scaleAxis !== null) throw new ShapeError("logrung: embedding of a table with scales per channel");
-    const inputs = { index: ids, source: w, scale };
+    const source = unpacked(w);
+    const inputs = { index: ids, source, scale };
     device.run(codedRowsOf(format), { inputs, outputs: { out: y }, sizes });
+    if (source !== w) device.free(source);
   } else {
     device.run(floatRows, { inputs: { index: ids, source: w }, outputs: { out: y }, sizes });
   }

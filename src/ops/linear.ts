@@ -3,9 +3,9 @@ import { columns } from "../kernels/columns.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Policy, TensorPrecision } from "../precision/policy.ts";
 import type { Key } from "../random/stream.ts";
-import { expectShape, isCoded, type Tensor } from "../tensor/tensor.ts";
+import { expectShape, isCoded, partsOf, type Tensor } from "../tensor/tensor.ts";
 import { product } from "./product.ts";
-import { freeCoded, quantise } from "./quantise.ts";
+import { quantise } from "./quantise.ts";
 
 const biasGradient = columns(
   "bias gradient",
@@ -59,7 +59,7 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null, precision: Linear
     const dw = w.tracked
       ? product({ tensor: error, transposed: true }, { tensor: activation, transposed: false })
       : null;
-    if (error !== dy && isCoded(error)) freeCoded(error);
+    for (const part of madeBy(error, dy)) device.free(part);
     return b ? [dx, dw, sumRows(dy)] : [dx, dw];
   };
   return device.tape.record(b ? [x, w, b] : [x, w], y, saved, vjp);
@@ -67,10 +67,11 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null, precision: Linear
 
 function rounded(x: Tensor, precision: TensorPrecision | null, channelAxis: 0 | 1, key: () => Key): Tensor {
   if (precision === null || isCoded(x)) return x;
-  return quantise(x, precision, channelAxis, precision.rounding === "stochastic" ? key() : [0, 0]);
+  const axes = { channel: channelAxis, reduction: 1 } as const;
+  return quantise(x, precision, axes, precision.rounding === "stochastic" ? key() : [0, 0]);
 }
 
 /** The tensors a rounding made, for the tape to free. */
-function madeBy(result: Tensor, source: Tensor): Tensor[] {
-  return result !== source && isCoded(result) ? [result, result.encoding.scale] : [];
+function madeBy(result: Tensor, source: Tensor): readonly Tensor[] {
+  return result === source ? [] : partsOf(result);
 }

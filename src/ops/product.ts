@@ -4,7 +4,8 @@ import { gemm, type GemmKernel, type GemmOperand, type GemmStrides } from "../ke
 import { output, perColumn } from "../kernels/signature.ts";
 import type { ScalarFormat } from "../formats/format.ts";
 import type { Device } from "../tensor/device.ts";
-import { isCoded, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { isBlocked, isCoded, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { unpacked } from "./pack.ts";
 import { dequantise } from "./quantise.ts";
 
 /** A matrix [rows, columns], read as it lies or transposed. */
@@ -52,16 +53,22 @@ function inputsOf(name: "a" | "b", tensor: Tensor): Record<string, Tensor> {
   return { [name]: tensor, [`${name}Table`]: tableOf(tensor.device, format), [`${name}Scale`]: scale };
 }
 
-/** Codes wider than a byte have no table for the packer: they are decoded into the step's memory first. */
+/**
+ * A side as `gemm` reads it: float32, or byte codes with scales for rows or columns. Codes wider than a byte have no table
+ * for the packer, and blocks have scales along the sum: they are decoded into the step's memory. Packed codes are
+ * unpacked there.
+ */
 function readable({ tensor, transposed }: Side): Side {
   const wide = isCoded(tensor) && tensor.encoding.format.bits > 8;
-  return wide ? { tensor: dequantise(tensor), transposed } : { tensor, transposed };
+  const decoded = wide || isBlocked(tensor);
+  return { tensor: decoded ? dequantise(tensor) : unpacked(tensor), transposed };
 }
 
 /**
  *   C = A·B (+ bias to each row)
  *
- * Each side is float32 or coded; codes of at most 8 bits are decoded while panels are packed, never as a whole.
+ * Each side is in any encoding. Codes of at most 8 bits are decoded while panels are packed, never as a whole; blocks and
+ * wider codes are decoded into the step's memory before.
  *
  * @param bias  [n] or null
  * @returns [m, n] float32, not recorded on the tape.

@@ -7,8 +7,10 @@ import { streamKey } from "../random/stream.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Gradients } from "../tensor/tape.ts";
+import { openPacked } from "../ops/pack.ts";
+import { packedBits } from "../tensor/packing.ts";
 import { FLOAT32, isCoded, sizeOf, type Encoding, type Tensor } from "../tensor/tensor.ts";
-import { freeCoded, quantise } from "../ops/quantise.ts";
+import { freeCoded, quantiseScaled } from "../ops/quantise.ts";
 import { momentUniforms } from "./moments.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { numberOf, OptionError, resolveOptions, type Options } from "./options.ts";
@@ -79,19 +81,22 @@ export class OptimizerGroup {
     const [key0, key1] = streamKey(this.seed, parameter.name, 0, "update rounding");
     const g = this.roundedGradient(parameter, gradient, t);
     const gScale: Record<string, Tensor> = isCoded(g) ? { gScale: g.encoding.scale } : {};
-    device.run(this.kernel, {
-      inputs: { w: parameter.tensor, g, scale, ...gScale, ...state },
-      outputs: { w: parameter.tensor, ...state },
-      uniforms: { ...common, key0, key1, phase: weylPhase(t) },
-      sizes: { rows: 1, columns: sizeOf(shape) },
-    });
+    openPacked({ w: parameter.tensor, ...state }, (kept) =>
+      device.run(this.kernel, {
+        inputs: { ...kept, g, scale, ...gScale },
+        outputs: kept,
+        uniforms: { ...common, key0, key1, phase: weylPhase(t) },
+        sizes: { rows: 1, columns: sizeOf(shape) },
+      }),
+    );
     if (g !== gradient && isCoded(g)) freeCoded(g);
   }
 
   private roundedGradient(parameter: Parameter, gradient: Tensor, t: number): Tensor {
     const { gradient: precision } = this.precision;
     if (!precision) return gradient;
-    return quantise(gradient, precision, 0, streamKey(this.seed, parameter.name, t, "gradient rounding"));
+    const key = streamKey(this.seed, parameter.name, t, "gradient rounding");
+    return quantiseScaled(gradient, precision, null, key);
   }
 
   /** Everything a checkpoint keeps besides the weights themselves, by name. */
@@ -174,13 +179,10 @@ function zeroCodeOf({ name, info }: ScalarFormat): number {
 
 function zeros(device: Device, shape: readonly number[], precision: TensorPrecision | null): Tensor {
   const encoding: Encoding = precision ? momentEncoding(device, precision) : FLOAT32;
-  const tensor = device.keep(device.empty(shape, encoding));
   const size = sizeOf(shape);
-  const bytes = encoding.kind === "coded" && encoding.format.bits <= 8 ? new Uint8Array(size) : null;
-  const wide = encoding.kind === "coded" ? new Uint16Array(size) : new Float32Array(size);
-  const zero = encoding.kind === "coded" ? zeroCodeOf(encoding.format) : 0;
-  device.backend.write(tensor.storage.slice(), (bytes ?? wide).fill(zero));
-  return tensor;
+  if (encoding.kind !== "coded") return device.keep(device.tensor(new Float32Array(size), shape));
+  const codes = encoding.format.bits <= 8 ? new Uint8Array(size) : new Uint16Array(size);
+  return device.keep(device.tensor(codes.fill(zeroCodeOf(encoding.format)), shape, encoding));
 }
 
 const units = new WeakMap<Device, Tensor>();
@@ -189,5 +191,6 @@ const units = new WeakMap<Device, Tensor>();
 function momentEncoding(device: Device, { format }: TensorPrecision): Encoding {
   const unit = units.get(device) ?? device.keep(device.tensor(new Float32Array([1]), [1]));
   units.set(device, unit);
-  return { kind: "coded", format: formatOf(format), scale: unit, scaleAxis: null };
+  const packed = packedBits(formatOf(format).bits) < 8;
+  return { kind: "coded", format: formatOf(format), scale: unit, scaleAxis: null, packed };
 }

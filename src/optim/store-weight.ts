@@ -4,6 +4,7 @@ import { codeStorage, encodeValue, stepRungs } from "../kernels/codec.ts";
 import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
 import { i32, select } from "../kernels/program.ts";
 import { element, output, scalar } from "../kernels/signature.ts";
+import { packed } from "../ops/pack.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { readValues, sizeOf, type CodedTensor, type Tensor } from "../tensor/tensor.ts";
@@ -50,10 +51,12 @@ export function storeAs(parameter: Parameter, precision: TensorPrecision, top: n
     );
   }
   const scale = device.keep(device.tensor(new Float32Array([ladder ? top : 1]), [1]));
-  const encoding = { kind: "coded", format, scale, scaleAxis: null } as const;
+  const encoding = { kind: "coded", format, scale, scaleAxis: null, packed: false } as const;
   const coded: CodedTensor = { ...device.keep(device.empty(tensor.shape, encoding, true)), encoding };
   const sizes = { rows: 1, columns: sizeOf(tensor.shape) };
   device.run(storeKernel(format), { inputs: { x: tensor, scale }, outputs: { y: coded }, sizes });
   device.free(tensor);
-  parameter.tensor = coded;
+  const kept = packed(coded);
+  if (kept !== coded) device.free(coded);
+  parameter.tensor = device.keep(kept);
 }

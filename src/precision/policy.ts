@@ -1,5 +1,8 @@
 /** Precision policies: in which format each kind of tensor is held, as data. */
+import type { BlockScaleRule, BlockSize } from "../formats/block-format.ts";
 import type { Rounding } from "../formats/format.ts";
+
+export type { BlockScaleRule, BlockSize } from "../formats/block-format.ts";
 
 /**
  * What values are divided by before they are encoded:
@@ -13,11 +16,6 @@ import type { Rounding } from "../formats/format.ts";
  *   first moment in units of √v. Floats have a range of their own, and as state no scale.
  */
 export type ScaleRule = "none" | "tensor" | "channel" | "block" | number;
-
-/** How a shared exponent is found from a block's largest magnitude; see `src/formats/block-format.ts`. */
-export type BlockScaleRule = "floor" | "ceil" | "even";
-
-export type BlockSize = 16 | 32 | 64;
 
 export interface TensorPrecision {
   /** A name that `format` or `blockFormat` knows. */

@@ -1,8 +1,8 @@
 /** A backend with the things tensors need: a step arena, a tape, and a run that takes tensors. */
 import type { Backend, BufferSlice, HostArray, Kernel, Call } from "../kernels/backend.ts";
-import { storageBytes } from "../kernels/program.ts";
+import { packCodes } from "./packing.ts";
 import { Arena, Storage } from "./storage.ts";
-import { FLOAT32, INT32, ShapeError, sizeOf, slice, storageType } from "./tensor.ts";
+import { elementBytes, FLOAT32, INT32, ShapeError, sizeOf, slice } from "./tensor.ts";
 import type { Encoding, Tensor } from "./tensor.ts";
 import { Tape } from "./tape.ts";
 
@@ -35,20 +35,21 @@ export class Device {
 
   /** A tensor of unspecified content: in the step's arena inside a step, else kept until {@link free}. */
   empty(shape: readonly number[], encoding: Encoding = FLOAT32, tracked = false): Tensor {
-    const bytes = Math.max(1, sizeOf(shape)) * storageBytes[storageType(encoding)];
-    const storage = new Storage(this.backend, bytes);
+    const storage = new Storage(this.backend, Math.max(4, elementBytes(encoding, shape)));
     this.arena?.own(storage);
     return { device: this, shape, encoding, storage, tracked };
   }
 
-  /** A tensor of the given elements. @throws ShapeError when their number does not fit. */
+  /** A tensor of the given elements; codes are packed where they lie so. @throws ShapeError when their number does not fit. */
   tensor(data: HostArray, shape: readonly number[], encoding?: Encoding): Tensor {
     const lies = encoding ?? (data instanceof Int32Array ? INT32 : FLOAT32);
     if (data.length !== sizeOf(shape)) {
       throw new ShapeError(`logrung: ${data.length} elements do not fill shape [${shape.join(", ")}]`);
     }
+    if (lies.kind === "blocked") throw new ShapeError("logrung: a tensor in blocks is made by quantise");
     const tensor = this.empty(shape, lies);
-    this.backend.write(slice(tensor), data);
+    const packed = lies.kind === "coded" && lies.packed;
+    this.backend.write(slice(tensor), packed ? packCodes(data, lies.format.bits) : data);
     return tensor;
   }
 

@@ -1,9 +1,9 @@
 /** The ladders of a run: weights and moments, each group counted together. */
-import { format } from "../formats/format.ts";
 import type { SafetensorsTensor } from "../io/safetensors.ts";
 import type { JsonObject } from "./json.ts";
 import { addHistograms, ladderHistogram, type LadderHistogram } from "./ladder-histogram.ts";
 import type { LadderGroup } from "./run-summary.ts";
+import { storedCodes } from "./stored-codes.ts";
 
 const moments = [
   [".m", "first moment"],
@@ -15,7 +15,7 @@ const moments = [
  * Weights first; a group that mixes formats comes as one entry a format.
  *
  * @param tensors  as a checkpoint holds them: state of parameter `x` is called `x.m` and `x.v`.
- * @param formats  name of the number format of each coded tensor.
+ * @param formats  the number format of each coded tensor, as `formatsOf` gives it.
  * @throws UnknownFormatError for a format this version does not know.
  */
 export function ladderGroups(
@@ -24,9 +24,9 @@ export function ladderGroups(
 ): LadderGroup[] {
   const groups = new Map<string, LadderHistogram[]>([["weights", []]]);
   for (const [name, tensor] of Object.entries(tensors)) {
-    const coded = Object.hasOwn(formats, name) ? formats[name] : null;
-    if (typeof coded !== "string") continue;
-    const histogram = ladderHistogram(codesOf(tensor), format(coded));
+    const coded = storedCodes(tensor, Object.hasOwn(formats, name) ? formats[name] : null);
+    if (coded === undefined) continue;
+    const histogram = ladderHistogram(coded.codes, coded.format);
     if (histogram === undefined) continue;
     const group = groupOf(name, tensors);
     groups.set(group, [...(groups.get(group) ?? []), histogram]);
@@ -42,8 +42,4 @@ export function ladderGroups(
 function groupOf(name: string, tensors: Readonly<Record<string, SafetensorsTensor>>): string {
   const found = moments.find(([suffix]) => name.endsWith(suffix) && name.slice(0, -suffix.length) in tensors);
   return found?.[1] ?? "weights";
-}
-
-function codesOf({ dtype, bytes }: SafetensorsTensor): ArrayLike<number> {
-  return dtype === "U16" ? new Uint16Array(bytes.slice().buffer) : bytes;
 }

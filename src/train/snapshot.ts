@@ -1,8 +1,16 @@
 /** State between steps, to and from the tensors of a checkpoint. */
 import type { HostArray } from "../kernels/backend.ts";
 import type { SafetensorsTensor } from "../io/safetensors.ts";
-import { isCoded, readTensor, storageType, type Tensor } from "../tensor/tensor.ts";
-import type { JsonObject } from "./json.ts";
+import {
+  elementBytes,
+  isBlocked,
+  isCoded,
+  readPacked,
+  readTensor,
+  storageType,
+  type Tensor,
+} from "../tensor/tensor.ts";
+import type { Json, JsonObject } from "./json.ts";
 
 const DTYPES = { f32: "F32", i32: "I32", u8: "U8", u16: "U16" } as const;
 type Stored = keyof typeof DTYPES;
@@ -14,24 +22,44 @@ export class SnapshotError extends Error {
 
 const dtypeOf = (tensor: Tensor) => DTYPES[storageType(tensor.encoding) as Stored];
 
-/** Tensors as they lie in memory: codes stay codes. */
+const isPacked = (tensor: Tensor): boolean => isCoded(tensor) && tensor.encoding.packed;
+
+/** The shape in a file: packed codes are a list of bytes. */
+const storedShape = (tensor: Tensor): readonly number[] =>
+  isPacked(tensor) ? [elementBytes(tensor.encoding, tensor.shape)] : tensor.shape;
+
+/**
+ * Tensors as they lie in memory: codes stay codes, packed ones stay packed.
+ *
+ * @throws SnapshotError for blocked tensors, which are operands and no state.
+ */
 export async function snapshot(
   tensors: Readonly<Record<string, Tensor>>,
 ): Promise<Record<string, SafetensorsTensor>> {
   const taken: Record<string, SafetensorsTensor> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
-    const data = await readTensor(tensor);
+    if (isBlocked(tensor))
+      throw new SnapshotError(`logrung: "${name}" is in blocks, which no checkpoint holds`);
+    const data = await (isPacked(tensor) ? readPacked(tensor) : readTensor(tensor));
     const narrow = data instanceof Float64Array ? Float32Array.from(data) : data;
     const bytes = new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength).slice();
-    taken[name] = { dtype: dtypeOf(tensor), shape: tensor.shape, bytes };
+    taken[name] = { dtype: dtypeOf(tensor), shape: storedShape(tensor), bytes };
   }
   return taken;
 }
 
-/** The format of each coded tensor, for the metadata: a reader can tell codes from numbers. */
+/**
+ * The format of each coded tensor, for the metadata: a reader can tell codes from numbers. Packed codes come with the
+ * shape they unpack to; `storedCodes` reads either.
+ */
 export function formatsOf(tensors: Readonly<Record<string, Tensor>>): JsonObject {
-  const coded = Object.entries(tensors).filter(([, tensor]) => isCoded(tensor));
-  return Object.fromEntries(coded.map(([name, t]) => [name, isCoded(t) ? t.encoding.format.name : ""]));
+  const formats: Record<string, Json> = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (!isCoded(tensor)) continue;
+    const { format, packed } = tensor.encoding;
+    formats[name] = packed ? { format: format.name, shape: [...tensor.shape] } : format.name;
+  }
+  return formats;
 }
 
 /**
@@ -60,7 +88,7 @@ export function misfit(
   if (extra !== undefined) return `it has a tensor "${extra}" the run does not know`;
   for (const [name, tensor] of Object.entries(tensors)) {
     if (!Object.hasOwn(saved, name)) return `it has no tensor "${name}"`;
-    const wanted = `${dtypeOf(tensor)} [${tensor.shape.join(", ")}]`;
+    const wanted = `${dtypeOf(tensor)} [${storedShape(tensor).join(", ")}]`;
     const came = `${saved[name].dtype} [${saved[name].shape.join(", ")}]`;
     if (wanted !== came) return `tensor "${name}" is ${came}, wants ${wanted}`;
   }
