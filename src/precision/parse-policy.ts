@@ -1,70 +1,20 @@
 /** Policies from names and from configuration files. */
-import { format, roundings, type Rounding } from "../formats/format.ts";
 import { suggestion } from "../formats/nearest-name.ts";
-import { tensorRoles, type Policy, type ScaleRule, type TensorPrecision } from "./policy.ts";
+import { parseMoment, parsePrecision } from "./parse-precision.ts";
+import { checkKeys, isRecord, oneOf, show } from "./parse-values.ts";
+import { PolicyError } from "./policy-error.ts";
+import {
+  passChoices,
+  passRoles,
+  tensorRoles,
+  type LayerOverrides,
+  type LayerPolicy,
+  type Passes,
+  type Policy,
+} from "./policy.ts";
 import { presets } from "./presets.ts";
 
-/** Thrown for a policy that is unknown or says something that cannot be. */
-export class PolicyError extends RangeError {
-  override name = "PolicyError";
-}
-
-const isRecord = (x: unknown): x is Readonly<Record<string, unknown>> =>
-  typeof x === "object" && x !== null && !Array.isArray(x);
-const show = (x: unknown): string => JSON.stringify(x) ?? String(x);
-
-function checkKeys(where: string, object: Readonly<Record<string, unknown>>, known: readonly string[]): void {
-  for (const key of Object.keys(object))
-    if (!known.includes(key))
-      throw new PolicyError(`logrung: unknown key "${key}" in ${where} ${suggestion(key, known)}`);
-}
-
-function parseScale(where: string, scale: unknown): ScaleRule {
-  if (scale === undefined) return "tensor";
-  if (scale === "tensor" || scale === "channel") return scale;
-  if (typeof scale === "number" && scale > 0 && Number.isInteger(Math.log2(scale))) return scale;
-  throw new PolicyError(
-    `logrung: ${where}.scale is ${show(scale)}, wants "tensor", "channel" or a power of two`,
-  );
-}
-
-function parseRounding(where: string, rounding: unknown): Rounding {
-  if (rounding === undefined) return "nearest-even";
-  const known = roundings.find((name) => name === rounding);
-  if (known === undefined)
-    throw new PolicyError(
-      `logrung: unknown ${where}.rounding ${show(rounding)} ${suggestion(String(rounding), roundings)}`,
-    );
-  return known;
-}
-
-/** A format's name alone stands for nearest rounding and a scale for each tensor. */
-function parsePrecision(where: string, value: unknown): TensorPrecision | null {
-  if (value === null) return null;
-  const object = typeof value === "string" ? { format: value } : value;
-  if (!isRecord(object))
-    throw new PolicyError(`logrung: ${where} is ${show(value)}, wants null, a format or an object`);
-  checkKeys(where, object, ["format", "rounding", "scale"]);
-  if (typeof object.format !== "string")
-    throw new PolicyError(`logrung: ${where}.format is ${show(object.format)}, wants the name of a format`);
-  return {
-    format: format(object.format).name,
-    rounding: parseRounding(where, object.rounding),
-    scale: parseScale(where, object.scale),
-  };
-}
-
-/** Operands of products may have a scale per channel; what the optimiser reads and writes has one a tensor. */
-const perChannel: readonly string[] = ["weight", "activation", "error"];
-
-function parseEntry(where: string, value: unknown): TensorPrecision | null {
-  const precision = parsePrecision(where, value);
-  if (precision?.scale !== "channel" || perChannel.includes(where)) return precision;
-  throw new PolicyError(
-    `logrung: ${where}.scale is "channel", wants "tensor" or a power of two ` +
-      `(scales per channel: ${perChannel.join(", ")})`,
-  );
-}
+export { PolicyError } from "./policy-error.ts";
 
 function presetNamed(name: unknown): Policy {
   const known: Readonly<Record<string, Policy>> = presets;
@@ -75,33 +25,95 @@ function presetNamed(name: unknown): Policy {
   return known[name];
 }
 
-function parseMoment(moment: unknown, base: Policy["moment"]): Policy["moment"] {
-  if (moment === undefined) return base;
-  if (!isRecord(moment)) throw new PolicyError(`logrung: moment is ${show(moment)}, wants { first, second }`);
-  checkKeys("moment", moment, ["first", "second"]);
-  const entry = (which: "first" | "second"): TensorPrecision | null =>
-    which in moment ? parseEntry(`moment.${which}`, moment[which]) : base[which];
-  return { first: entry("first"), second: entry("second") };
+type Entries = Readonly<Record<string, unknown>>;
+
+/**
+ * What an object of entries changes of a policy.
+ *
+ * Where `saved` is not said it follows `activation`, or is null where the backward pass is unquantised; and there
+ * `error` goes, as nothing would read it.
+ *
+ * @param prefix  what messages put before a role's name.
+ * @param passes  those that hold where the object says nothing.
+ */
+function parseChanges(
+  prefix: string,
+  given: Entries,
+  base: { readonly passes: Passes; readonly moment: LayerPolicy["moment"] },
+): LayerOverrides {
+  const changes: Record<string, unknown> = {};
+  if ("passes" in given) changes.passes = oneOf(`${prefix}passes`, given.passes, passChoices);
+  const passes = (changes.passes ?? base.passes) as Passes;
+  for (const role of tensorRoles) {
+    if (role in given) changes[role] = parsePrecision(`${prefix}${role}`, given[role]);
+  }
+  if ("moment" in given) changes.moment = parseMoment(`${prefix}moment`, given.moment, base.moment);
+  if (passes === "forward-only") {
+    if (changes.error) {
+      throw new PolicyError(
+        `logrung: ${prefix}error is ${show(given.error)}, but passes is "forward-only", which rounds no errors: ` +
+          `leave error out, or set passes to "both"`,
+      );
+    }
+    if ("passes" in given) changes.error = null;
+  }
+  if (!("saved" in given) && ("activation" in given || "passes" in given)) {
+    if (passes === "forward-only") changes.saved = null;
+    else if ("activation" in given) changes.saved = changes.activation;
+  }
+  return changes as LayerOverrides;
+}
+
+/** Null is float32 and a format's name is that format, both for what the passes read; an object says more. */
+function parseLayer(pattern: string, value: unknown, base: LayerPolicy): LayerOverrides {
+  const where = `layers[${show(pattern)}]`;
+  if (value === null || typeof value === "string") {
+    if (typeof value === "string" && value !== "bf16" && Object.hasOwn(presets, value)) {
+      throw new PolicyError(
+        `logrung: ${where} is "${value}", a preset: write { "preset": "${value}" }, or the name of a format`,
+      );
+    }
+    const roles = passRoles.filter(
+      (role) => role !== "saved" && (base.passes === "both" || role !== "error"),
+    );
+    return parseChanges(`${where}.`, Object.fromEntries(roles.map((role) => [role, value])), base);
+  }
+  if (!isRecord(value)) {
+    throw new PolicyError(`logrung: ${where} is ${show(value)}, wants null, a format or an object of roles`);
+  }
+  checkKeys(where, value, ["preset", "passes", ...tensorRoles, "moment"]);
+  if (!("preset" in value)) return parseChanges(`${where}.`, value, base);
+  const { name: _name, layers: _layers, ...preset } = presetNamed(value.preset);
+  return { ...preset, ...parseChanges(`${where}.`, value, preset) };
+}
+
+function parseLayers(layers: unknown, base: LayerPolicy): Policy["layers"] {
+  if (layers === undefined) return {};
+  if (!isRecord(layers)) {
+    throw new PolicyError(`logrung: layers is ${show(layers)}, wants an object of patterns such as "h.0.*"`);
+  }
+  return Object.fromEntries(
+    Object.entries(layers).map(([pattern, value]) => [pattern, parseLayer(pattern, value, base)]),
+  );
 }
 
 /**
  * A policy from a preset's name, or from an object of a policy's entries. Entries that the object does not have come
  * from its `preset` (default `fp32`). An entry is null (float32), a format's name, or
- * { format, rounding = "nearest-even", scale = "tensor" }.
+ * { format, rounding, scale, from, powerOfTwo, block, scaleRule }, of which `format` alone is needed. `layers` maps
+ * patterns of layer names to null, a format's name, or such an object again. `docs/precision.md` has it all.
  *
  * @throws PolicyError naming the entry and what it may be.
  * @throws UnknownFormatError naming the nearest known format.
  * @example parsePolicy({ preset: "state8", activation: "lns8-g8", moment: { second: "bf16" } })
+ * @example parsePolicy({ preset: "mxfp8", layers: { head: "bf16", "h.0.*": null } })
  */
 export function parsePolicy(policy: unknown): Policy {
   if (!isRecord(policy)) return presetNamed(policy);
-  checkKeys("precision policy", policy, ["preset", "name", ...tensorRoles, "moment"]);
-  const base = presetNamed(policy.preset ?? "fp32");
+  checkKeys("precision policy", policy, ["preset", "name", "passes", "layers", ...tensorRoles, "moment"]);
+  const preset = presetNamed(policy.preset ?? "fp32");
   const name = policy.name ?? "custom";
   if (typeof name !== "string") throw new PolicyError(`logrung: name is ${show(name)}, wants a string`);
-  const roles = tensorRoles.map((role) => [
-    role,
-    role in policy ? parseEntry(role, policy[role]) : base[role],
-  ]);
-  return { ...base, ...Object.fromEntries(roles), name, moment: parseMoment(policy.moment, base.moment) };
+  const whole = { ...preset, ...parseChanges("", policy, preset), name };
+  return { ...whole, layers: { ...preset.layers, ...parseLayers(policy.layers, whole) } };
 }

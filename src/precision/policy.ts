@@ -32,19 +32,30 @@ export interface TensorPrecision {
   readonly scaleRule?: BlockScaleRule;
 }
 
+/** Roles of what products read, and of what is kept for the backward pass. */
+export const passRoles = ["weight", "activation", "error", "saved"] as const;
+
+/** Roles of what is held between steps, and of what the optimiser reads; moments apart. */
+export const stateRoles = ["gradient", "update", "embedding"] as const;
+
 /** Names of a policy's entries, moments apart. */
-export const tensorRoles = ["weight", "activation", "error", "gradient", "update", "embedding"] as const;
+export const tensorRoles = [...passRoles, ...stateRoles] as const;
 export type TensorRole = (typeof tensorRoles)[number];
 
-/** The precision of each kind of tensor; null is float32, untouched. */
-export interface Policy extends Readonly<Record<TensorRole, TensorPrecision | null>> {
-  readonly name: string;
-  /** Weights as operands of products. Weights stored as codes (see `update`) are read as they are. */
+/** Which passes run on quantised operands. */
+export const passChoices = ["both", "forward-only"] as const;
+export type Passes = (typeof passChoices)[number];
+
+/** The precision of each kind of tensor of one layer; null is float32, untouched. */
+export interface LayerPolicy extends Readonly<Record<TensorRole, TensorPrecision | null>> {
+  /** Weights as operands of products. Codes that the optimiser stores are read as they are where this equals `update`. */
   readonly weight: TensorPrecision | null;
   /** Inputs of products, also as saved for the backward pass. */
   readonly activation: TensorPrecision | null;
   /** Gradients with respect to the outputs of products, as operands of the backward products. */
   readonly error: TensorPrecision | null;
+  /** Inputs of operations that are no products (GELU, layer norm), as kept for the backward pass. */
+  readonly saved: TensorPrecision | null;
   /** Gradients of weights, as the optimiser reads them. */
   readonly gradient: TensorPrecision | null;
   /** Weights between steps: what the optimiser writes. */
@@ -56,4 +67,19 @@ export interface Policy extends Readonly<Record<TensorRole, TensorPrecision | nu
   readonly embedding: TensorPrecision | null;
   /** The optimiser's state between steps: momentum (first) and mean square of the gradient (second). */
   readonly moment: { readonly first: TensorPrecision | null; readonly second: TensorPrecision | null };
+  /**
+   * `both`: every product reads quantised operands. `forward-only`: the backward products read what the forward
+   * operands were before rounding, and unrounded errors, so operands are saved in float32.
+   */
+  readonly passes: Passes;
+}
+
+/** What a pattern of layers changes. */
+export type LayerOverrides = Partial<LayerPolicy>;
+
+/** The precision of a whole model. */
+export interface Policy extends LayerPolicy {
+  readonly name: string;
+  /** Changes by pattern of layer names, in order: every pattern that matches applies, the later over the earlier. */
+  readonly layers: Readonly<Record<string, LayerOverrides>>;
 }
