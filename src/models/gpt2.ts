@@ -8,6 +8,7 @@ import { embedding } from "../ops/embedding.ts";
 import { gelu } from "../ops/gelu.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
+import type { LayerPrecision } from "../ops/operand.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
@@ -37,6 +38,7 @@ class Gpt2 implements LanguageModel {
   readonly parameters: readonly Parameter[];
   readonly context: number;
   readonly vocabulary: number;
+  readonly layers: readonly string[];
   private readonly device: Device;
   private readonly heads: number;
   private readonly tokens: Parameter;
@@ -58,35 +60,71 @@ class Gpt2 implements LanguageModel {
     this.blocks = Array.from({ length: layers }, (_, i) => makeBlock(set, `h.${i}`, config));
     this.norm = makeNorm(set, "ln_f", width);
     this.parameters = set.list;
+    const inBlocks = this.blocks.flatMap((_, i) => blockLayers.map((layer) => `h.${i}.${layer}`));
+    this.layers = [...inBlocks, "ln_f", "head"];
   }
 
   logits(ids: Tensor, batch: number, pass: Pass): Tensor {
+    const { tape } = this.device;
     const length = sizeOf(ids.shape) / batch;
     const places = Int32Array.from({ length: batch * length }, (_, i) => i % length);
     const position = embedding(this.positions.tensor, this.device.tensor(places, [batch * length]));
-    let x = add(embedding(this.tokens.tensor, ids), position); // [B T, C]
-    x = dropout(x, pass.dropout, pass.key("embedding dropout"));
+    const token = embedding(this.tokens.tensor, ids);
+    const sum = add(token, position); // [B T, C]
+    tape.discard(token, position);
+    let x = dropout(sum, pass.dropout, pass.key("embedding dropout"));
+    if (x !== sum) tape.discard(sum);
     this.blocks.forEach((block, i) => {
       x = this.block(x, block, batch, pass, `h.${i}`);
     });
-    const normal = layerNorm(x, this.norm.weight.tensor, this.norm.bias.tensor);
-    return linear(normal, this.tokens.tensor, null, precisionAt(pass, "head")); // [B T, vocabulary]
+    const normal = normalise(x, this.norm, precisionAt(pass, "ln_f"));
+    tape.discard(x);
+    const logits = linear(normal, this.tokens.tensor, null, precisionAt(pass, "head")); // [B T, vocabulary]
+    tape.discard(normal);
+    return logits;
   }
 
+  /** x is discarded: the block is the last to read it. */
   private block(x: Tensor, block: Block, batch: number, pass: Pass, name: string): Tensor {
+    const { tape } = this.device;
+    const at = (layer: string): LayerPrecision => precisionAt(pass, `${name}.${layer}`);
+    /** Applies an operation that is the last to read its input. */
+    const last = (input: Tensor, operation: (input: Tensor) => Tensor): Tensor => {
+      const result = operation(input);
+      if (result !== input) tape.discard(input);
+      return result;
+    };
     const apply = (input: Tensor, { weight, bias }: Affine, layer: string): Tensor =>
-      linear(input, weight.tensor, bias.tensor, precisionAt(pass, `${name}.${layer}`));
+      last(input, () => linear(input, weight.tensor, bias.tensor, at(layer)));
     const drop = (input: Tensor, place: string): Tensor =>
-      dropout(input, pass.dropout, pass.key(`${name}.${place} dropout`));
+      last(input, () => dropout(input, pass.dropout, pass.key(`${name}.${place} dropout`)));
+    const join = (stream: Tensor, input: Tensor): Tensor =>
+      last(stream, () => last(input, () => add(stream, input)));
 
-    const a = layerNorm(x, block.norm1.weight.tensor, block.norm1.bias.tensor);
-    const heads = causalAttention(apply(a, block.qkv, "attn.c_attn"), batch, this.heads);
-    const attended = add(x, drop(apply(heads, block.project, "attn.c_proj"), "attn"));
-    const b = layerNorm(attended, block.norm2.weight.tensor, block.norm2.bias.tensor);
-    const wide = gelu(apply(b, block.widen, "mlp.c_fc")); // [B T, 4 C]
-    return add(attended, drop(apply(wide, block.narrow, "mlp.c_proj"), "mlp"));
+    const a = normalise(x, block.norm1, at("ln_1"));
+    const qkv = apply(a, block.qkv, "attn.c_attn");
+    const heads = last(qkv, () => causalAttention(qkv, batch, this.heads, at("attn")));
+    const attended = join(x, drop(apply(heads, block.project, "attn.c_proj"), "attn"));
+    const b = normalise(attended, block.norm2, at("ln_2"));
+    const wide = last(apply(b, block.widen, "mlp.c_fc"), (input) => gelu(input, at("mlp.gelu"))); // [B T, 4 C]
+    return join(attended, drop(apply(wide, block.narrow, "mlp.c_proj"), "mlp"));
   }
 }
+
+const normalise = (x: Tensor, { weight, bias }: Affine, precision: LayerPrecision): Tensor =>
+  layerNorm(x, weight.tensor, bias.tensor, undefined, precision);
+
+/** What asks for a precision in one block. */
+const blockLayers = [
+  "ln_1",
+  "attn.c_attn",
+  "attn",
+  "attn.c_proj",
+  "ln_2",
+  "mlp.c_fc",
+  "mlp.gelu",
+  "mlp.c_proj",
+] as const;
 
 function makeNorm(set: ParameterSet, name: string, width: number): Affine {
   return {

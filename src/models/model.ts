@@ -10,6 +10,8 @@ export interface LanguageModel {
   /** Longest sequence it takes. */
   readonly context: number;
   readonly vocabulary: number;
+  /** Names of what reads or keeps tensors in a policy's formats, in the order of the forward pass. */
+  readonly layers: readonly string[];
   /**
    * @param ids    [sequences · length] int32, sequences one after the other
    * @param batch  number of sequences

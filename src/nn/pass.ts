@@ -1,5 +1,6 @@
 /** What a forward pass needs besides parameters and inputs. */
-import type { LinearPrecision } from "../ops/linear.ts";
+import type { LayerPrecision } from "../ops/operand.ts";
+import { policyAt } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
 import { streamKey, type Key } from "../random/stream.ts";
 
@@ -21,7 +22,7 @@ export function evaluationPass(policy: Policy, seed: number): Pass {
   return trainingPass(policy, 0, seed, 0);
 }
 
-/** The precision of one linear layer of the pass. */
-export function precisionAt(pass: Pass, layer: string): LinearPrecision {
-  return { policy: pass.policy, key: (purpose) => pass.key(`${layer} ${purpose}`) };
+/** The precision of one layer of the pass: the policy's, with what its `layers` say of that name. */
+export function precisionAt(pass: Pass, layer: string): LayerPrecision {
+  return { policy: policyAt(pass.policy, layer), key: (purpose) => pass.key(`${layer} ${purpose}`) };
 }

@@ -18,5 +18,5 @@ export function add(a: Tensor, b: Tensor): Tensor {
   if (sizeOf(a.shape) !== sizeOf(b.shape)) {
     throw new ShapeError(`logrung: add of [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`);
   }
-  return a.device.tape.record([a, b], map(kernel, a, { a, b }), [], (dy) => [dy, dy]);
+  return a.device.tape.record([a, b], map(kernel, a, { a, b }), [], (dy) => [dy, dy], []);
 }

@@ -30,7 +30,6 @@ export function dropout(x: Tensor, p: number, key: Key): Tensor {
   if (!(p >= 0 && p < 1)) throw new RangeError(`logrung: dropout of ${p}, wants 0 <= p < 1`);
   if (p === 0) return x;
   const uniforms = { key0: key[0], key1: key[1], threshold: Math.floor(p * 2 ** 32), gain: 1 / (1 - p) };
-  return x.device.tape.record([x], map(kernel, x, { x }, uniforms), [], (dy) => [
-    map(kernel, x, { x: dy }, uniforms),
-  ]);
+  const vjp = (dy: Tensor): [Tensor] => [map(kernel, x, { x: dy }, uniforms)];
+  return x.device.tape.record([x], map(kernel, x, { x }, uniforms), [], vjp, []);
 }

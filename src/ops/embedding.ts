@@ -59,10 +59,11 @@ export function embedding(w: Tensor, ids: Tensor): Tensor {
   } else {
     device.run(floatRows, { inputs: { index: ids, source: w }, outputs: { out: y }, sizes });
   }
-  return device.tape.record([w], y, [], (dy) => {
+  const vjp = (dy: Tensor): [Tensor] => {
     const dw = device.empty(w.shape);
     device.run(zero, { inputs: {}, outputs: { y: dw }, sizes: { rows: 1, columns: sizeOf(w.shape) } });
     device.run(accumulate, { inputs: { index: ids, dy }, outputs: { out: dw }, sizes });
     return [dw];
-  });
+  };
+  return device.tape.record([w], y, [], vjp, [ids]);
 }

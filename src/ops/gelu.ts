@@ -3,7 +3,9 @@ import { pointwise } from "../kernels/pointwise.ts";
 import type { Value } from "../kernels/program.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { LayerPrecision } from "./operand.ts";
 import { map } from "./pointwise-op.ts";
+import { saveInput } from "./saved.ts";
 
 const ROOT = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
@@ -30,8 +32,11 @@ const gradient = pointwise("gelu gradient", { x: element("f32"), dy: element("f3
 /**
  *   y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
  *
+ * @param precision  in which format x is kept for the backward pass; default as it is.
  * @source Hendrycks and Gimpel 2016, Gaussian error linear units; the tanh form is the one GPT-2 uses.
  */
-export function gelu(x: Tensor): Tensor {
-  return x.device.tape.record([x], map(forward, x, { x }), [], (dy) => [map(gradient, x, { x, dy })]);
+export function gelu(x: Tensor, precision: LayerPrecision | null = null): Tensor {
+  const { made, reads, use } = saveInput(x, precision);
+  const vjp = (dy: Tensor): [Tensor] => [use((kept) => map(gradient, x, { x: kept, dy }))];
+  return x.device.tape.record([x], map(forward, x, { x }), made, vjp, reads);
 }

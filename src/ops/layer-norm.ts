@@ -3,6 +3,8 @@ import { columns } from "../kernels/columns.ts";
 import { rows } from "../kernels/rows.ts";
 import { element, output, perColumn, perRow } from "../kernels/signature.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
+import type { LayerPrecision } from "./operand.ts";
+import { saveInput } from "./saved.ts";
 
 const forward = rows(
   "layer norm",
@@ -64,9 +66,16 @@ const parameterGradient = columns(
  * @param gain     [columns]
  * @param bias     [columns]
  * @param epsilon  ε; default 1e-5, GPT-2's.
+ * @param precision  in which format x is kept for the backward pass, the mean and deviation in float32; default as it is.
  * @source Ba, Kiros and Hinton 2016, Layer normalization.
  */
-export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
+export function layerNorm(
+  x: Tensor,
+  gain: Tensor,
+  bias: Tensor,
+  epsilon = 1e-5,
+  precision: LayerPrecision | null = null,
+): Tensor {
   expectShape("layerNorm", x, null, null);
   const { device } = x;
   const sizes = { rows: x.shape[0], columns: x.shape[1] };
@@ -76,12 +85,15 @@ export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5)
   const [y, mean, scale] = [device.empty(x.shape), device.empty([sizes.rows]), device.empty([sizes.rows])];
   const uniforms = { ...share, epsilon };
   device.run(forward, { inputs: { x, gain, bias }, outputs: { y, mean, scale }, uniforms, sizes });
-  return device.tape.record([x, gain, bias], y, [mean, scale], (dy) => {
-    const dx = device.empty(x.shape);
-    const [dGain, dBias] = [device.empty(gain.shape), device.empty(bias.shape)];
-    const inputs = { x, dy, mean, scale };
-    device.run(inputGradient, { inputs: { ...inputs, gain }, outputs: { dx }, uniforms: share, sizes });
-    device.run(parameterGradient, { inputs, outputs: { gain: dGain, bias: dBias }, sizes });
-    return [dx, dGain, dBias];
-  });
+  const { made, reads, use } = saveInput(x, precision);
+  const vjp = (dy: Tensor): readonly Tensor[] =>
+    use((kept) => {
+      const dx = device.empty(x.shape);
+      const [dGain, dBias] = [device.empty(gain.shape), device.empty(bias.shape)];
+      const inputs = { x: kept, dy, mean, scale };
+      device.run(inputGradient, { inputs: { ...inputs, gain }, outputs: { dx }, uniforms: share, sizes });
+      device.run(parameterGradient, { inputs, outputs: { gain: dGain, bias: dBias }, sizes });
+      return [dx, dGain, dBias];
+    });
+  return device.tape.record([x, gain, bias], y, [mean, scale, ...made], vjp, reads);
 }

@@ -13,5 +13,5 @@ const gradient = pointwise("relu gradient", { y: element("f32"), dy: element("f3
 /** y = max(x, 0);  dx = dy where y > 0, else 0. */
 export function relu(x: Tensor): Tensor {
   const y = map(forward, x, { x });
-  return x.device.tape.record([x], y, [], (dy) => [map(gradient, x, { y, dy })]);
+  return x.device.tape.record([x], y, [], (dy) => [map(gradient, x, { y, dy })], [y]);
 }

@@ -79,6 +79,11 @@ export class Device {
     }
   }
 
+  /** Bytes that the open step has made and not given back; 0 outside a step. */
+  get stepBytes(): number {
+    return this.arena?.bytes ?? 0;
+  }
+
   /** Makes a tensor outlive its step; {@link free} gives it back. */
   keep(tensor: Tensor): Tensor {
     this.arena?.disown(tensor.storage);

@@ -53,6 +53,13 @@ export class Arena {
     return storage;
   }
 
+  /** Bytes of all that it owns now. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.storages) sum += bytes;
+    return sum;
+  }
+
   /** Frees one storage early. */
   release(storage: Storage): void {
     if (this.storages.delete(storage)) storage.free();

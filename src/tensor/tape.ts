@@ -14,6 +14,7 @@ interface TapeNode {
   readonly inputs: readonly Tensor[];
   readonly output: Tensor;
   readonly saved: readonly Tensor[];
+  readonly reads: ReadonlySet<Storage>;
   readonly vjp: Vjp;
 }
 
@@ -30,15 +31,34 @@ export class Tape {
    * Records an operation and returns its output, tracked when gradients can flow to an input.
    *
    * @param saved  tensors made by the operation that only its vjp reads; `backward` frees them after it.
+   * @param reads  which of its inputs and output the vjp reads, so that {@link discard} can give the others back.
+   *   Default all of them.
    */
-  record(inputs: readonly Tensor[], out: Tensor, saved: readonly Tensor[], vjp: Vjp): Tensor {
+  record(
+    inputs: readonly Tensor[],
+    out: Tensor,
+    saved: readonly Tensor[],
+    vjp: Vjp,
+    reads: readonly Tensor[] = [...inputs, out],
+  ): Tensor {
     if (!this.recording || !inputs.some((x) => x.tracked)) {
       for (const tensor of saved) tensor.device.free(tensor);
       return out;
     }
     const tracked = { ...out, tracked: true };
-    this.nodes.push({ inputs, output: tracked, saved, vjp });
+    const storages = new Set(reads.map(({ storage }) => storage));
+    this.nodes.push({ inputs, output: tracked, saved, reads: storages, vjp });
     return tracked;
+  }
+
+  /**
+   * Gives back the memory of results that the forward pass has no further use for, unless a recorded vjp reads it:
+   * then `backward` frees it as ever. Models call it after the last operation on a result.
+   */
+  discard(...tensors: readonly Tensor[]): void {
+    for (const { device, storage } of tensors) {
+      if (!this.nodes.some(({ reads }) => reads.has(storage))) device.release(storage);
+    }
   }
 
   /** Runs `body` without recording: evaluation. */
