@@ -1,9 +1,9 @@
 /** What a run says about itself: at its start, and at its end. */
 import type { Corpus } from "../src/data/corpus.ts";
-import type { TensorPrecision } from "../src/precision/policy.ts";
+import { describePolicy } from "../src/precision/describe-policy.ts";
 import type { LoopResult } from "../src/train/loop.ts";
 import { formatCount, formatDuration } from "../src/train/progress.ts";
-import type { RunResult, Sample } from "../src/train/run-summary.ts";
+import type { MemoryParts, RunResult, RunSummary } from "../src/train/run-summary.ts";
 import { printable } from "./printable.ts";
 import type { Session } from "./session.ts";
 
@@ -29,8 +29,13 @@ export function summaryOf(session: Session, run: string, result: LoopResult): Ru
   };
 }
 
-const held = (precision: TensorPrecision | null): string =>
-  precision === null ? "fp32" : `${precision.format} (${precision.rounding})`;
+/** `weights 1,024, moments 2,048, scales 64`, and what a step keeps for its backward pass where it is known. */
+function memoryLine({ weights, moments, scales, activations }: MemoryParts): string {
+  const parts = { weights, moments, scales, ...(activations === null ? {} : { activations }) };
+  return Object.entries(parts)
+    .map(([part, bytes]) => `${part} ${formatCount(bytes)}${bytes < 999.5 ? " " : ""}B`)
+    .join(", ");
+}
 
 /** Lines for the start of a run: the model, what is held in which format and how many bytes that takes, the text. */
 export function describeState(
@@ -38,30 +43,34 @@ export function describeState(
   corpus: Corpus,
   run: string,
 ): string[] {
-  const { parameterCount: parameters, stateBytes } = trainer;
+  const { parameterCount: parameters, stateBytes, memory } = trainer;
+  const [formats, ...overrides] = describePolicy(policy);
   const { name, layers, width, heads, context } = config.model;
   const perParameter = (stateBytes / parameters).toFixed(2);
   return [
     `run      ${run}`,
     `model    ${name}, ${formatCount(parameters)} parameters (${layers} layers, width ${width}, ${heads} heads, context ${context})`,
     `text     ${corpus.name}, ${formatCount(corpus.bytes.length)} bytes`,
-    `update   ${config.optimizer.name}, weights ${held(policy.update)}, moments ${held(policy.moment.first)} and ${held(policy.moment.second)}`,
-    ...(config.exempt.embeddings
-      ? [`embeddings ${config.exempt.optimizer.name}, ${held(policy.embedding)}`]
-      : []),
-    `products activations ${held(policy.activation)}, errors ${held(policy.error)}, gradients ${held(policy.gradient)}`,
-    `state    ${formatCount(stateBytes)} bytes, ${perParameter} a parameter (float32 AdamW: 12)`,
+    `update   ${config.optimizer.name}, biases and norms${config.exempt.embeddings ? " and embeddings" : ""} ${config.exempt.optimizer.name}`,
+    `formats  ${formats}`,
+    ...overrides.map((line) => `layers   ${line}`),
+    `state    ${formatCount(stateBytes)} bytes, ${perParameter} a parameter (float32 AdamW: 12): ${memoryLine(memory)}`,
     `threads  ${threads}`,
   ];
 }
 
 /** The end of a run, for people: the sample, then the figures. */
-export function resultLines(summary: RunResult, sample: Sample | null): string {
+export function resultLines(
+  summary: RunResult,
+  { sample, policy, memory }: Pick<RunSummary, "sample" | "policy" | "memory">,
+): string {
   const { validation, trainLoss, seconds, tokensPerSecond, stateBytesPerParameter, peakBytes, run } = summary;
   const lines = [
     ...(sample === null ? [] : [`--- sample ---`, printable(`${sample.prompt}${sample.text}`), `---`]),
     `validation loss ${validation.loss.toFixed(4)} (perplexity ${Math.exp(validation.loss).toFixed(3)}), training loss ${trainLoss.toFixed(4)}`,
     `${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tok/s, ${stateBytesPerParameter.toFixed(2)} bytes of state a parameter, peak memory ${formatCount(peakBytes)}B`,
+    ...describePolicy(policy).map((line) => `formats ${line}`),
+    `bytes ${memoryLine(memory)}`,
     `run: ${run}`,
   ];
   return `${lines.join("\n")}\n`;

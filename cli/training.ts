@@ -147,12 +147,13 @@ async function finish(
   const figures = summaryOf(session, folder.path, result);
   const tensors = session.trainer.tensors();
   const ladders = ladderGroups(await snapshot(tensors), formatsOf(tensors));
-  const summary = { ...figures, sample: sampled, ladders };
+  const { policy, trainer } = session;
+  const summary = { ...figures, sample: sampled, policy, memory: trainer.memory, ladders };
   const run = await readReportRun(folder.path);
   const report = await writeReport(folder.path, { title: run.name, runs: [{ ...run, summary }] });
   // The last file of a run: where it stands, nothing is missing.
   await folder.writeSummary(summary);
-  stdout.write(json ? `${stringifyNumbers(figures)}\n` : resultLines(figures, sampled));
+  stdout.write(json ? `${stringifyNumbers(figures)}\n` : resultLines(figures, summary));
   if (signal.aborted) stderr.write(`logrung: all ${result.step} steps are done and saved\n`);
   stderr.write(`report: ${report}\n`);
   return exitCodes.success;

@@ -32,7 +32,9 @@ export type {
 } from "./formats/index.ts";
 
 export { parsePolicy, PolicyError } from "./precision/parse-policy.ts";
-export type { Policy, ScaleRule, TensorPrecision } from "./precision/policy.ts";
+export { describePolicy } from "./precision/describe-policy.ts";
+export { policyAt } from "./precision/layers.ts";
+export type { LayerOverrides, LayerPolicy, Policy, ScaleRule, TensorPrecision } from "./precision/policy.ts";
 export { presets } from "./precision/presets.ts";
 
 export { normal } from "./random/normal.ts";
@@ -88,6 +90,7 @@ export { embedding } from "./ops/embedding.ts";
 export { gelu } from "./ops/gelu.ts";
 export { layerNorm } from "./ops/layer-norm.ts";
 export { linear } from "./ops/linear.ts";
+export type { LayerPrecision } from "./ops/operand.ts";
 export { mean } from "./ops/mean.ts";
 export { packed, unpacked } from "./ops/pack.ts";
 export { product, type Side } from "./ops/product.ts";
@@ -97,7 +100,7 @@ export { reshape } from "./ops/reshape.ts";
 export { softmax } from "./ops/softmax.ts";
 
 export { ParameterSet } from "./nn/parameter-set.ts";
-export { evaluationPass, trainingPass, type Pass } from "./nn/pass.ts";
+export { evaluationPass, precisionAt, trainingPass, type Pass } from "./nn/pass.ts";
 export { createGroup, OptimizerGroup, type GroupSpec } from "./optim/group.ts";
 export type { Optimizer } from "./optim/optimizer.ts";
 export { optimizers } from "./optim/optimizers.generated.ts";

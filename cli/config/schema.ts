@@ -82,7 +82,9 @@ export const configSchema = z.strictObject({
   precision: z
     .union([z.string(), z.looseObject({})])
     .optional()
-    .describe("preset's name, or formats by role; default: what suits the optimiser"),
+    .describe(
+      "preset's name, or formats by role and layer (docs/precision.md); default: what suits the optimiser",
+    ),
   schedule: schedule.prefault({}),
   gradientClip: z.number().min(0).default(1).describe("most a gradient's norm may be; 0 does not clip"),
   evaluate: evaluate.prefault({}),

@@ -8,6 +8,7 @@ import { squaredNorm } from "../ops/squared-norm.ts";
 import type { OptimizerGroup } from "../optim/group.ts";
 import { learningRateFactor, type Schedule } from "../optim/schedules.ts";
 import { numberOf } from "../optim/options.ts";
+import { checkLayers } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
 import type { Device } from "../tensor/device.ts";
 import { backward, type Gradients } from "../tensor/tape.ts";
@@ -15,6 +16,7 @@ import { isCoded, item, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { breathe } from "./breathe.ts";
 import { DivergenceError, diagnose } from "./divergence.ts";
 import { createGroups, type GroupsSpec } from "./parameter-groups.ts";
+import type { MemoryParts } from "./run-summary.ts";
 
 export interface TrainerSpec extends Omit<GroupsSpec, "parameters"> {
   readonly device: Device;
@@ -41,6 +43,7 @@ export class LanguageTrainer {
   readonly model: LanguageModel;
   readonly groups: readonly OptimizerGroup[];
   private readonly spec: TrainerSpec;
+  private activationBytes: number | null = null;
 
   constructor(spec: TrainerSpec, groups: readonly OptimizerGroup[]) {
     this.spec = spec;
@@ -58,6 +61,7 @@ export class LanguageTrainer {
     const { device, model, policy, schedule, steps, seed, dropout } = this.spec;
     return device.step(async () => {
       const loss = lossOf(device, model, batch, trainingPass(policy, dropout, seed, t));
+      this.activationBytes ??= device.stepBytes;
       const gradients = backward(loss);
       const value = await item(loss);
       if (!Number.isFinite(value)) {
@@ -96,15 +100,21 @@ export class LanguageTrainer {
     return Object.assign(weights, ...this.groups.map((group) => group.tensors()));
   }
 
+  /** Bytes of weights, moments and scales between steps, and of what the first step kept for its backward pass. */
+  get memory(): MemoryParts {
+    const weights = new Set(this.model.parameters.map(({ name }) => name));
+    const bytes = { weights: 0, moments: 0, scales: 0 };
+    for (const [name, tensor] of Object.entries(this.tensors())) {
+      const part = weights.has(name) ? "weights" : name.endsWith(".scale") ? "scales" : "moments";
+      bytes[part] += isCoded(tensor) ? bytesOf(tensor) - bytesOf(tensor.encoding.scale) : bytesOf(tensor);
+    }
+    return { ...bytes, activations: this.activationBytes };
+  }
+
   /** Bytes held between steps for weights and optimiser state. */
   get stateBytes(): number {
-    let bytes = 0;
-    for (const tensor of Object.values(this.tensors())) {
-      bytes += isCoded(tensor)
-        ? bytesOf({ ...tensor, encoding: tensor.encoding }) - bytesOf(tensor.encoding.scale)
-        : bytesOf(tensor);
-    }
-    return bytes;
+    const { weights, moments, scales } = this.memory;
+    return weights + moments + scales;
   }
 
   get parameterCount(): number {
@@ -145,8 +155,19 @@ export async function evaluate(
   return sum / tokens;
 }
 
-/** Prepares training: groups are made and weights move into their formats. */
+/**
+ * Prepares training: groups are made and weights move into their formats.
+ *
+ * @throws PolicyError for a pattern of the policy that fits no layer of the model.
+ */
 export async function createTrainer(spec: TrainerSpec): Promise<LanguageTrainer> {
-  const groups = await createGroups({ ...spec, parameters: spec.model.parameters });
+  const { layers, parameters } = spec.model;
+  const held = parameters.filter(({ kind }) => kind === "matrix" || kind === "embedding");
+  checkLayers(
+    spec.policy,
+    layers,
+    held.map(({ name }) => name),
+  );
+  const groups = await createGroups({ ...spec, parameters });
   return new LanguageTrainer(spec, groups);
 }

@@ -17,6 +17,7 @@ import {
   RunFolderError,
   runName,
 } from "./run-folder.ts";
+import { parsePolicy } from "../precision/parse-policy.ts";
 import type { RunSummary } from "./run-summary.ts";
 import { lockRun, RunLockedError } from "./run-lock.ts";
 
@@ -44,6 +45,8 @@ const summary: RunSummary = {
   stateBytesPerParameter: 1.25,
   peakBytes: 6,
   sample: { prompt: "NaN", text: "Infinity" },
+  policy: parsePolicy("fp32"),
+  memory: { weights: 1, moments: 2, scales: 2, activations: 7 },
   ladders: [],
 };
 const empty = { tensors: {}, metadata: {} };

@@ -1,4 +1,5 @@
 /** What a run has to show at its end: the content of `summary.json`. */
+import type { Policy } from "../precision/policy.ts";
 import type { LadderHistogram } from "./ladder-histogram.ts";
 
 /** The figures of a run, as `train --json` prints them. */
@@ -20,6 +21,21 @@ export interface RunResult {
   readonly peakBytes: number;
 }
 
+/** Bytes of what training holds, by what they are. */
+export interface MemoryParts {
+  /** Between steps: weights as stored, without their scales. */
+  readonly weights: number;
+  /** Between steps: the optimiser's moments. */
+  readonly moments: number;
+  /** Between steps: scales and bounds of weights. */
+  readonly scales: number;
+  /**
+   * Within a step: all that the forward pass leaves for the backward pass, scales too, the batch and the logits among
+   * it. Null before the first step.
+   */
+  readonly activations: number | null;
+}
+
 /** Text the model wrote. */
 export interface Sample {
   readonly prompt: string;
@@ -35,6 +51,9 @@ export interface LadderGroup extends LadderHistogram {
 
 export interface RunSummary extends RunResult {
   readonly sample: Sample | null;
+  /** The formats by role and layer. */
+  readonly policy: Policy;
+  readonly memory: MemoryParts;
   /** Empty where no weights lie on a ladder. */
   readonly ladders: readonly LadderGroup[];
 }

@@ -3,6 +3,8 @@ import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
+import { parsePolicy } from "../../src/precision/parse-policy.ts";
+import type { RunSummary } from "../../src/train/run-summary.ts";
 import { inPlace, logrung, newestCheckpoint, start, training, workspace } from "./program.ts";
 
 const folder = workspace();
@@ -49,8 +51,20 @@ describe("train --json", () => {
     expect(perplexity).toBeCloseTo(Math.exp(loss), 10);
     for (const key of ["seconds", "trainLoss", "tokensPerSecond", "peakBytes"])
       expect(result[key]).toBeGreaterThan(0);
+    expect(stderr).toMatch(
+      /formats {2}state8: weight, activation, error, saved, gradient: fp32; update: lns8-g16 \(stochastic\); /,
+    );
+    expect(stderr).toMatch(/state {4}.* a parameter .*: weights .*B, moments .*B, scales .*B\n/);
     expect(stderr).toMatch(/step 20\/20 · loss \d/);
     expect(stderr).not.toContain("{");
+  });
+
+  it("leaves the formats and the bytes of each part in summary.json", () => {
+    const summary = JSON.parse(readFileSync(join(run, "summary.json"), "utf8")) as RunSummary;
+    const { weights, moments, scales, activations } = summary.memory;
+    expect(weights + moments + scales).toBe(summary.stateBytes);
+    expect(activations).toBeGreaterThan(0);
+    expect(summary.policy).toEqual(parsePolicy("state8"));
   });
 
   it("says the loss that eval finds over the same windows", async () => {

@@ -51,6 +51,12 @@ const wrong: Record<string, readonly [words: readonly string[], ...parts: string
     '"lns8-q16"',
     'did you mean "lns8-g16"?',
   ],
+  "a pattern of layers that fits none": [
+    train('--precision={"layers":{"haed":null}}'),
+    'pattern "haed"',
+    "fits no layer",
+    "h.0.attn.c_attn",
+  ],
   "a format of too many bits": [train("--precision.update.format=lns17-g16"), "lns17-g16", "16"],
   "an unknown schedule": [train("--schedule=cosin"), '"schedule.name" is "cosin"', 'did you mean "cosine"?'],
   "a word for a number": [train("--batch=many"), '"batch" is "many", wants a number'],
