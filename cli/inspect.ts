@@ -1,4 +1,5 @@
 /** What is in a safetensors file: shapes, types, ranges, and how ladders are used. */
+import { halfValue } from "../src/io/element-values.ts";
 import type { SafetensorsDtype, SafetensorsTensor } from "../src/io/safetensors.ts";
 import type { JsonObject } from "../src/train/json.ts";
 import { ladderHistogram, type LadderHistogram } from "../src/train/ladder-histogram.ts";
@@ -85,15 +86,6 @@ function elements({ dtype, bytes }: SafetensorsTensor): ArrayLike<number> | unde
     default:
       return undefined;
   }
-}
-
-/** IEEE 754 binary16: 1 sign, 5 exponent, 10 mantissa bits. */
-function halfValue(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const mantissa = bits & 1023;
-  if (exponent === 31) return mantissa === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25));
 }
 
 function rangeOf(values: ArrayLike<number> | undefined): Pick<TensorReport, "min" | "max" | "nonFinite"> {
