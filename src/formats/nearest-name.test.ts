@@ -12,3 +12,10 @@ it("does not guess when nothing is near", () => {
   expect(suggestion("transformer", ["adam", "sgd"])).toBe("(known: adam, sgd)");
   expect(suggestion("lmdd", ["adam", "lmd"])).toBe('(did you mean "lmd"? known: adam, lmd)');
 });
+
+it("takes the beginning of a name for the name", () => {
+  const known = ["nvfp4", "fp8-e4m3", "mxfp4-e2m1"];
+  expect(nearestName("mxfp4", known)).toBe("mxfp4-e2m1");
+  expect(nearestName("fp8", known)).toBe("fp8-e4m3");
+  expect(nearestName("mx", known)).toBeUndefined();
+});

@@ -17,13 +17,21 @@ function editDistance(a: string, b: string): number {
   return row[b.length];
 }
 
-/** The known name closest to `name`, or undefined when all differ in more than about half their letters. */
+/** Names of so few letters are the beginning of too many others. */
+const leastBeginning = 3;
+
+/**
+ * The known name closest to `name`, or undefined when all differ in more than about half their letters. One that begins
+ * with `name` is as close as one that differs in a letter.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   let best: string | undefined;
   let least = Infinity;
   for (const candidate of known) {
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    const begins = wanted.length >= leastBeginning && candidate.toLowerCase().startsWith(wanted);
+    const edits = editDistance(wanted, candidate.toLowerCase());
+    const distance = begins ? Math.min(1, edits) : edits;
     const limit = Math.max(name.length, candidate.length) / 2 + 1;
     if (distance < Math.min(least, limit)) [best, least] = [candidate, distance];
   }
