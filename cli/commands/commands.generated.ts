@@ -1,6 +1,7 @@
 // Written by tools/generate-registries.ts; do not edit.
 import { command as doctor } from "./doctor.ts";
 import { command as evaluate } from "./eval.ts";
+import { command as formats } from "./formats.ts";
 import { command as generate } from "./generate.ts";
 import { command as inspect } from "./inspect.ts";
 import { command as report } from "./report.ts";
@@ -10,6 +11,7 @@ import { command as train } from "./train.ts";
 export const commands = {
   doctor,
   "eval": evaluate,
+  formats,
   generate,
   inspect,
   report,
