@@ -42,7 +42,7 @@ export function parseArguments(
     if (token.kind !== "option") continue;
     const spec = specs.get(token.name);
     const value = token.inlineValue === false && token.value.startsWith("--") ? undefined : token.value;
-    if (spec) values[spec.name] = valueOf(spec, value);
+    if (spec) values[spec.name] = joined(spec, values[spec.name], valueOf(spec, value));
     else config.push(assignment(command, token.name, value, specs, names));
   }
   return { positionals, values, config };
@@ -76,6 +76,14 @@ function valueOf(spec: OptionSpec, value: string | undefined): string | boolean 
     throw new UsageError(`option "--${spec.name}" needs a value: --${spec.name}=${spec.placeholder ?? "…"}`);
   }
   return value;
+}
+
+function joined(
+  { repeats }: OptionSpec,
+  earlier: string | boolean | undefined,
+  value: string | boolean,
+): string | boolean {
+  return repeats === true && typeof earlier === "string" ? `${earlier},${String(value)}` : value;
 }
 
 function assignment(

@@ -14,6 +14,8 @@ export interface OptionSpec {
   /** What stands for the value in the help: `<run>`. */
   readonly placeholder?: string;
   readonly doc: string;
+  /** Values of an option given several times are joined by commas; else the last one counts. */
+  readonly repeats?: true;
 }
 
 /** `--key=value` for a key of the training configuration; the value is still text. */
@@ -26,7 +28,7 @@ export interface ConfigAssignment {
 /** What a verb is given. Everything it needs from the process comes this way, so tests can run it in place. */
 export interface CommandContext {
   readonly positionals: readonly string[];
-  /** Options that were given, by name; of an option given twice the last counts. */
+  /** Options that were given, by name; of an option given twice the last counts, if it does not repeat. */
   readonly values: Readonly<Record<string, string | boolean | undefined>>;
   /** In the order given; empty unless the command has `takesConfig`. */
   readonly config: readonly ConfigAssignment[];

@@ -21,7 +21,9 @@ const wrongUse = new Set([
   "DataError",
   "CheckpointError",
   "SnapshotError",
-
+  "BlockFormatError",
+  "NpyError",
+  "QuantizeError",
   "SafetensorsError",
   "RunFolderError",
   "MetricsError",

@@ -127,8 +127,11 @@ describe("runProgram", () => {
   });
 });
 
-it("parseArguments takes the last of an option given twice", () => {
+it("parseArguments takes the last of an option given twice, and all of one that repeats", () => {
   const { command } = probe();
+  const option = { name: "format", type: "string", doc: "which", repeats: true } as const;
+  const repeating = probe({ options: [option] }).command;
+  expect(parseArguments(repeating, ["--format=a,b", "--format", "c"]).values).toEqual({ format: "a,b,c" });
   expect(parseArguments(command, ["--resume=a", "--resume", "b"]).values).toEqual({ resume: "b" });
   expect(() => parseArguments(command, ["-x"])).toThrow(UsageError);
 });

@@ -4,6 +4,7 @@ import { command as evaluate } from "./eval.ts";
 import { command as formats } from "./formats.ts";
 import { command as generate } from "./generate.ts";
 import { command as inspect } from "./inspect.ts";
+import { command as quantize } from "./quantize.ts";
 import { command as report } from "./report.ts";
 import { command as train } from "./train.ts";
 
@@ -14,6 +15,7 @@ export const commands = {
   formats,
   generate,
   inspect,
+  quantize,
   report,
   train,
 } as const;
