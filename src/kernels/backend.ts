@@ -1,4 +1,5 @@
 /** The whole contract of a backend: memory, compiling, running. */
+import type { AttentionKernel, AttentionSizes } from "./attention.ts";
 import type { ColumnsKernel } from "./columns.ts";
 import type { GatherKernel } from "./gather.ts";
 import type { GemmKernel, GemmSizes } from "./gemm.ts";
@@ -6,7 +7,13 @@ import type { PointwiseKernel } from "./pointwise.ts";
 import type { StorageType } from "./program.ts";
 import type { RowsKernel } from "./rows.ts";
 
-export type Kernel = PointwiseKernel | RowsKernel | ColumnsKernel | GemmKernel | GatherKernel;
+export type Kernel =
+  | PointwiseKernel
+  | RowsKernel
+  | ColumnsKernel
+  | GemmKernel
+  | GatherKernel
+  | AttentionKernel;
 
 /** A piece of a backend's memory. Only its backend looks inside. Aligned to 64 bytes at least. */
 export interface Buffer {
@@ -30,7 +37,7 @@ export interface Call {
   readonly inputs: Readonly<Record<string, BufferSlice>>;
   readonly outputs: Readonly<Record<string, BufferSlice>>;
   readonly uniforms?: Readonly<Record<string, number>>;
-  readonly sizes: MatrixSizes | GemmSizes;
+  readonly sizes: MatrixSizes | GemmSizes | AttentionSizes;
 }
 
 /** A compiled kernel; belongs to the backend that made it. */

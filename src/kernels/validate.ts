@@ -1,11 +1,12 @@
 /** What a call owes its kernel: every buffer, uniform and size there, and every slice large enough. */
+import { attentionBuffers, attentionExtent, checkAttentionSizes, type AttentionSizes } from "./attention.ts";
 import type { BufferSlice, Call, Kernel, MatrixSizes } from "./backend.ts";
 import type { GemmSizes, GemmStrides } from "./gemm.ts";
 import { storageBytes, type StorageType } from "./program.ts";
 import type { Access, Inputs, Outputs } from "./signature.ts";
 
 /** How the number of elements follows from the sizes. */
-type Extent = Access | "a" | "b" | "aScale" | "bScale" | "codeTable";
+type Extent = Access | "attention" | "a" | "b" | "aScale" | "bScale" | "codeTable";
 
 interface Requirement {
   readonly name: string;
@@ -38,6 +39,7 @@ export function checkCall(kernel: Kernel, call: Call): void {
   let list = requirementsOf.get(kernel);
   if (!list) requirementsOf.set(kernel, (list = requirements(kernel)));
   if (kernel.shape === "gemm") checkGemmSizes(kernel.name, kernel.plain, call.sizes as GemmSizes);
+  else if (kernel.shape === "attention") checkAttentionSizes(kernel, call.sizes as AttentionSizes);
   else checkMatrixSizes(kernel.name, call.sizes as MatrixSizes);
   for (const name of list.uniforms)
     if (typeof call.uniforms?.[name] !== "number") throw missing(kernel, "uniform", name);
@@ -112,6 +114,12 @@ function requirements(kernel: Kernel): Requirements {
       const operands = [...operand("a", kernel.a), ...operand("b", kernel.b)];
       return { uniforms, inputs: [...operands, ...inputs], outputs: written(kernel.outputs, "element") };
     }
+    case "attention": {
+      const all = attentionBuffers(kernel);
+      const of = (wanted: "input" | "output"): Requirement[] =>
+        all.filter(({ role }) => role === wanted).map((buffer) => ({ ...buffer, extent: "attention" }));
+      return { uniforms, inputs: of("input"), outputs: of("output") };
+    }
   }
 }
 
@@ -145,7 +153,7 @@ function checkSlice(
 ): void {
   if (!slice) throw missing(kernel, role, name);
   const { offset, buffer } = slice;
-  const needed = bytes * elements(kernel, extent, call.sizes);
+  const needed = bytes * elements(kernel, name, extent, call.sizes);
   if (!(offset >= 0) || offset % bytes !== 0)
     throw new RangeError(
       `logrung: kernel "${kernel.name}": ${role} "${name}" at byte ${offset}, wants a multiple of ${bytes}`,
@@ -157,7 +165,8 @@ function checkSlice(
     );
 }
 
-function elements(kernel: Kernel, extent: Extent, sizes: MatrixSizes | GemmSizes): number {
+function elements(kernel: Kernel, name: string, extent: Extent, sizes: Call["sizes"]): number {
+  if (kernel.shape === "attention") return attentionExtent(name, sizes as AttentionSizes);
   return kernel.shape === "gemm"
     ? gemmElements(extent, sizes as GemmSizes)
     : sizeOf(extent as Access, sizes as MatrixSizes);
@@ -179,7 +188,7 @@ function gemmElements(extent: Extent, sizes: GemmSizes): number {
     case "element":
       return gemmExtent(sizes, { ...sizes.c, column: 1 }, m, n);
     default:
-      return sizeOf(extent, { rows: m, columns: n });
+      return sizeOf(extent as Access, { rows: m, columns: n });
   }
 }
 

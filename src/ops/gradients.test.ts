@@ -11,6 +11,7 @@ import { causalAttention } from "./attention.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
+import { fusedCausalAttention, fusedCrossAttention } from "./fused-attention.ts";
 import { gelu } from "./gelu.ts";
 import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
@@ -42,6 +43,13 @@ const cases: readonly Case[] = [
   { name: "linear", shapes: [[4, 6], [5, 6], [5]], run: ([x, w, b]) => linear(x, w, b, full) },
   { name: "linear without bias", shapes: [[4, 6], [5, 6]], run: ([x, w]) => linear(x, w, null, full) },
   { name: "causalAttention", shapes: [[10, 12]], run: ([x]) => causalAttention(x, 2, 2) },
+  { name: "fusedCausalAttention", shapes: [[10, 12]], run: ([x]) => fusedCausalAttention(x, 2, 2) },
+  {
+    name: "fusedCausalAttention with dropout",
+    shapes: [[10, 12]],
+    run: ([x]) => fusedCausalAttention(x, 2, 2, { dropout: 0.3, key: drop }),
+  },
+  { name: "fusedCrossAttention", shapes: [[6, 8], [10, 16]], run: ([q, kv]) => fusedCrossAttention(q, kv, 2, 2) },
   {
     name: "embedding with repeated indices",
     shapes: [[6, 4]],

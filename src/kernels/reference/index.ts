@@ -6,6 +6,7 @@ import type { Backend, Buffer, BufferSlice, Call, Executable, HostArray, Kernel 
 import type { StorageType } from "../program.ts";
 import { checkCall } from "../validate.ts";
 import type { Precision } from "./arithmetic.ts";
+import { prepareAttention } from "./attention.ts";
 import type { Runner } from "./binding.ts";
 import { prepareGemm } from "./gemm.ts";
 import { prepareColumns, prepareGather, preparePointwise } from "./matrix.ts";
@@ -105,5 +106,7 @@ function prepare(kernel: Kernel, precision: Precision): Runner {
       return prepareGather(kernel, precision);
     case "gemm":
       return prepareGemm(kernel, precision);
+    case "attention":
+      return prepareAttention(kernel, precision);
   }
 }

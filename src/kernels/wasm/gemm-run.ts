@@ -65,7 +65,7 @@ function takeItems(code: Code, base: Local, product: Callee, memory: readonly Lo
 } // prettier-ignore
 
 /** Defines `prescale(table, scale, to)`: 256 values times one scale. */
-function definePrescale(module: Module): Callee {
+export function definePrescale(module: Module): Callee {
   return module.function(["i32", "i32", "i32"], [], null, (code, table, scale, to) => {
     const factor = code.local("v128");
     const end = code.local("i32");

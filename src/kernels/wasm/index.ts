@@ -7,6 +7,7 @@ import { calibrate, type Calibration } from "./calibrate.ts";
 import { ARGUMENTS, scratchOf } from "./control.ts";
 import { describe, type WasmInfo } from "./describe.ts";
 import { probeEngine, type Engine } from "./engine.ts";
+import { attentionLowering } from "./attention.ts";
 import { lowerColumns } from "./columns.ts";
 import { lowerGather } from "./gather.ts";
 import { gemmLowering } from "./gemm.ts";
@@ -111,6 +112,7 @@ class WasmBackend implements Backend {
       columns: lowerColumns,
       gather: lowerGather,
       gemm: gemmLowering(variant, gflops),
+      attention: attentionLowering(variant, gflops),
     };
     this.arguments = this.argumentViews();
   }
