@@ -49,11 +49,10 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
     };
     /** S = Q Kᵀ, dP = dY Vᵀ, and from them P and dS. */
     const scores = () => {
-      const common = { rows, columns, depth: width, left: null, rightDepth: width, accumulate: never };
-      tile.packLeft("q", row, rows);
-      tile.multiply({ ...common, right: "atRight", ...tile.scores("atScores") });
-      tile.packLeft("dy", row, rows);
-      tile.multiply({ ...common, right: "atRight2", ...tile.scores("atGradients") });
+      const common = { rows, columns, depth: width, accumulate: never };
+      const [k, v] = [tile.panels("atRight", width), tile.panels("atRight2", width)];
+      tile.multiply({ ...common, left: tile.left("q", row, rows), right: k, ...tile.scores("atScores") });
+      tile.multiply({ ...common, left: tile.left("dy", row, rows), right: v, ...tile.scores("atGradients") });
       body.context();
       body.place(memory, "atScores");
       body.place(memory, "atGradients").i32(SCORE_ROW * 4).get(local("lse"));
@@ -64,10 +63,9 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
     };
     /** A gradient of keys += the transposed tile times the same rows of a matrix of queries. */
     const toKeys = (to: "dk" | "dv", from: "atScores" | "atGradients", right: "q" | "dy") => {
-      tile.packRight(right, row, rows, false, "atRight4");
       tile.multiply({
-        rows: columns, columns: width, depth: rows, left: tile.scoresAsLeft(from, true), right: "atRight4",
-        rightDepth: rows, to: () => body.row(to, key), toRow: () => code.get(body.value(`${to}Row`)),
+        rows: columns, columns: width, depth: rows, left: tile.scoresAsLeft(from, true),
+        right: tile.right(right, row, rows, "atRight4"), to: () => body.row(to, key), toRow: () => code.get(body.value(`${to}Row`)),
         accumulate: always,
       });
     };
@@ -85,7 +83,7 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
       code.get(ofQueries).if(() =>
         tile.multiply({
           rows, columns: width, depth: columns, left: tile.scoresAsLeft("atGradients", false),
-          right: "atRight3", rightDepth: blockKeys, to: () => body.row("dq", row),
+          right: tile.panels("atRight3", blockKeys), to: () => body.row("dq", row),
           toRow: () => code.get(body.value("dqRow")), accumulate: () => void code.get(key),
         }),
       );

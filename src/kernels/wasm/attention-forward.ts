@@ -43,9 +43,8 @@ export function defineForward(module: Module, writing: Writing, parts: Parts): C
     const never = () => void code.i32(0);
     body.place(memory, "atState").get(endRow).get(firstRow).op("i32.sub").call(start);
     tile.walk(bounds, packKeys, () => {
-      tile.packLeft("q", row, rows);
       tile.multiply({
-        rows, columns, depth: width, left: null, right: "atRight", rightDepth: width, ...scores, accumulate: never,
+        rows, columns, depth: width, left: tile.left("q", row, rows), right: tile.panels("atRight", width), ...scores, accumulate: never,
       });
       body.context();
       scores.to();
@@ -55,8 +54,7 @@ export function defineForward(module: Module, writing: Writing, parts: Parts): C
       code.get(rows).get(columns).get(local("visible")).get(width).get(key).i32(0).op("i32.ne");
       code.get(local("element")).get(body.value("keys")).call(softmax);
       tile.multiply({
-        rows, columns: width, depth: columns, left: tile.scoresAsLeft("atScores", false), right: "atRight2",
-        rightDepth: local("block keys"), to: () => body.row("y", row), toRow: () => code.get(body.value("yRow")),
+        rows, columns: width, depth: columns, left: tile.scoresAsLeft("atScores", false), right: tile.panels("atRight2", local("block keys")), to: () => body.row("y", row), toRow: () => code.get(body.value("yRow")),
         accumulate: () => void code.get(key),
       });
       // The tile's last row sees nothing after this block.

@@ -7,7 +7,7 @@ import type { Variant } from "./gemm-micro.ts";
 import { panelBytes } from "./gemm-pack.ts";
 
 /** Queries of a tile: with fewer, packing weighs more; with more, more is computed above a causal diagonal. */
-const TILE_ROWS = 48;
+const TILE_ROWS = 24;
 /** Keys of a block: a strip of values of as many rows stays in the first-level cache, as in `gemm`. */
 const KEY_BLOCK = 256;
 /** Elements of K in a block: with V, their panels and the scores they stay in the second-level cache. */

@@ -36,11 +36,20 @@ export function defineParts(module: Module, kernel: AttentionKernel, variant: Va
   };
 }
 
-/** Where a left operand lies: pushed start, row and deep strides in bytes. */
+/** An operand of a product: functions that push where it starts, and its strides in bytes. */
 export interface Left {
   readonly start: () => void;
   readonly row: () => void;
   readonly deep: () => void;
+  /** From one strip of rows to the next. */
+  readonly strip: () => void;
+}
+
+/** The right operand; its columns are adjacent. */
+export interface Right {
+  readonly start: () => void;
+  readonly deep: () => void;
+  readonly strip: () => void;
 }
 
 /** A product of a tile: rows × columns of `to`, summed over `depth`. */
@@ -48,11 +57,8 @@ export interface TileProduct {
   readonly rows: Local;
   readonly columns: Local;
   readonly depth: Local;
-  /** Null: the packed left panels. */
-  readonly left: Left | null;
-  readonly right: AttentionWord;
-  /** k of the right panels, of which the product may use fewer. */
-  readonly rightDepth: Local;
+  readonly left: Left;
+  readonly right: Right;
   readonly to: () => void;
   readonly toRow: () => void;
   /** Pushes whether it adds to what is there. */
@@ -71,21 +77,37 @@ export class TileWriter {
     this.parts = parts;
   }
 
-  /** The rows of a matrix from `first` on as left operand: packed, k along their columns. */
-  packLeft(name: AttentionMatrix, first: Local, rows: Local): void {
+  /**
+   * The rows of a matrix from `first` on as left operand, k along their columns: where they lie if they are whole
+   * strips of floats, else packed.
+   */
+  left(name: AttentionMatrix, first: Local, rows: Local): Left {
     const { body, memory, parts } = this;
     const { code } = body;
+    const { rows: tall } = parts.variant;
     const coded = this.isCoded(name);
-    body.row(name, first).get(body.value(`${name}Row`)).i32(coded ? 1 : 4);
-    code.get(rows).get(body.value("width"));
-    body.place(memory, "atLeft");
-    if (coded && parts.codedLeft) this.table(name).call(parts.codedLeft);
-    else code.call(parts.left);
+    const [start, row, deep, strip] = ["left", "left row", "left deep", "left strip"].map((n) => body.local(n));
+    const pack = () => {
+      body.row(name, first).get(body.value(`${name}Row`)).i32(coded ? 1 : 4);
+      code.get(rows).get(body.value("width"));
+      body.place(memory, "atLeft").set(start);
+      code.i32(4).set(row).i32(tall * 4).set(deep);
+      pushPanelBytes(code, tall, body.value("width")).set(strip);
+      code.get(start);
+      if (coded && parts.codedLeft) this.table(name).call(parts.codedLeft);
+      else code.call(parts.left);
+    };
+    const lie = () => {
+      body.row(name, first).set(start).get(body.value(`${name}Row`)).set(row).i32(4).set(deep);
+      code.get(row).i32(tall).op("i32.mul").set(strip);
+    };
+    if (coded) pack();
+    else code.get(rows).i32(tall).op("i32.rem_u").if(pack, lie);
+    const push = (local: Local) => () => void code.get(local);
+    return { start: push(start), row: push(row), deep: push(deep), strip: push(strip) };
   }
 
-  /**
-   * The rows of a matrix as right operand: k along their columns if `transposed`, else from row to row.
-   */
+  /** The rows of a matrix as right operand, packed: k along their columns if `transposed`, else from row to row. */
   packRight(name: AttentionMatrix, first: Local, rows: Local, transposed: boolean, to: AttentionWord): void {
     const { body, memory, parts } = this;
     const { code } = body;
@@ -98,26 +120,51 @@ export class TileWriter {
     else code.call(parts.right);
   }
 
-  multiply({ rows, columns, depth, left, right, rightDepth, to, toRow, accumulate }: TileProduct): void {
+  /** Packed panels of so many k. */
+  panels(at: AttentionWord, depth: Local): Right {
     const { body, memory, parts } = this;
+    const { columns: wide } = parts.variant;
+    return {
+      start: () => void body.place(memory, at),
+      deep: () => void body.code.i32(wide * 4),
+      strip: () => void pushPanelBytes(body.code, wide, depth),
+    };
+  }
+
+  /** The rows of a matrix as right operand, k from row to row: where they lie if they are whole strips of floats. */
+  right(name: AttentionMatrix, first: Local, rows: Local, to: AttentionWord): Right {
+    const { body, parts } = this;
     const { code } = body;
-    const { rows: tall, columns: wide } = parts.variant;
-    code.get(rows).get(columns).get(depth);
-    if (left) {
-      left.start();
-      left.row();
-      left.deep();
-      left.row();
-      code.i32(tall).op("i32.mul");
-    } else {
-      body.place(memory, "atLeft").i32(4).i32(tall * 4);
-      pushPanelBytes(code, tall, depth);
+    const { columns: wide } = parts.variant;
+    const packed = this.panels(to, rows);
+    if (this.isCoded(name)) {
+      this.packRight(name, first, rows, false, to);
+      return packed;
     }
-    body.place(memory, right).i32(wide * 4);
-    pushPanelBytes(code, wide, rightDepth);
-    to();
-    toRow();
-    accumulate();
+    const [start, deep, strip] = ["right", "right deep", "right strip"].map((n) => body.local(n));
+    code.get(body.value("width")).i32(wide).op("i32.rem_u").if(
+      () => {
+        this.packRight(name, first, rows, false, to);
+        packed.start();
+        code.set(start);
+        packed.deep();
+        code.set(deep);
+        packed.strip();
+        code.set(strip);
+      },
+      () => {
+        body.row(name, first).set(start).get(body.value(`${name}Row`)).set(deep).i32(wide * 4).set(strip);
+      },
+    );
+    const push = (local: Local) => () => void code.get(local);
+    return { start: push(start), deep: push(deep), strip: push(strip) };
+  }
+
+  multiply({ rows, columns, depth, left, right, to, toRow, accumulate }: TileProduct): void {
+    const { body, memory, parts } = this;
+    body.code.get(rows).get(columns).get(depth);
+    for (const push of [left.start, left.row, left.deep, left.strip]) push();
+    for (const push of [right.start, right.deep, right.strip, to, toRow, accumulate]) push();
     body.place(memory, "atTile").call(parts.macro);
   }
 
@@ -135,10 +182,12 @@ export class TileWriter {
     const { body, memory } = this;
     const far = () => void body.code.i32(SCORE_ROW * 4);
     const near = () => void body.code.i32(4);
+    const { rows: tall } = this.parts.variant;
     return {
       start: () => void body.place(memory, word),
       row: transposed ? near : far,
       deep: transposed ? far : near,
+      strip: () => void body.code.i32(tall * (transposed ? 4 : SCORE_ROW * 4)),
     };
   }
 
