@@ -30,6 +30,8 @@ export interface AttentionKernel {
   /** None besides the buffers named above. */
   readonly inputs: Readonly<Record<string, never>>;
   readonly uniforms: Uniforms;
+  /** Those of its buffers that lie by strides. */
+  readonly matrices: readonly AttentionMatrix[];
 }
 
 /** Where element (outer o, inner i, row r, column c) lies: o · outer + i · inner + r · row + c, in elements. */
@@ -40,7 +42,8 @@ export interface AttentionStrides {
 }
 
 /** The buffers that lie by strides, [queries or keys, width] each; `lse` is dense. */
-export type AttentionMatrix = "q" | "k" | "v" | "y" | "dy" | "dq" | "dk" | "dv";
+export type AttentionMatrix = (typeof MATRICES)[number];
+const MATRICES = ["q", "k", "v", "y", "dy", "dq", "dk", "dv"] as const;
 
 export interface AttentionSizes {
   readonly outer?: number;
@@ -76,7 +79,8 @@ export function attention(
 ): AttentionKernel {
   const draw = { key0: "u32", key1: "u32", threshold: "u32", gain: "f32" } as const;
   const uniforms: Uniforms = dropout ? { scale: "f32", ...draw } : { scale: "f32" };
-  return { shape: "attention", name, pass, operands, dropout, inputs: {}, uniforms };
+  const matrices = pass === "forward" ? MATRICES.slice(0, 4) : MATRICES;
+  return { shape: "attention", name, pass, operands, dropout, inputs: {}, uniforms, matrices };
 }
 
 /** A buffer of an attention kernel. */
@@ -123,23 +127,33 @@ export function attentionExtent(name: string, sizes: AttentionSizes): number {
  * @throws RangeError when a size is no count, or there is a row that sees no key.
  */
 export function checkAttentionSizes(kernel: AttentionKernel, sizes: AttentionSizes): void {
-  const at = `logrung: kernel "${kernel.name}":`;
-  const check = (name: string, value: number | undefined, least: number) => {
-    if (value === undefined) throw new TypeError(`${at} size "${name}" is missing`);
-    if (!Number.isSafeInteger(value) || value < least)
-      throw new RangeError(`${at} size "${name}" is ${value}, wants a count of at least ${least}`);
-  };
-  for (const name of ["queries", "keys", "width"] as const) check(name, sizes?.[name], 1);
-  check("outer", sizes.outer ?? 1, 0);
-  check("inner", sizes.inner ?? 1, 0);
-  for (const { name } of attentionBuffers(kernel)) {
-    if (name === "lse" || name === "table" || name.endsWith("Scale")) continue;
-    const strides = sizes.strides?.[name as AttentionMatrix];
-    if (!strides) throw new TypeError(`${at} size "strides.${name}" is missing`);
-    for (const way of ["outer", "inner", "row"] as const) check(`${name}.${way}`, strides[way] ?? 0, 0);
+  checkCount(kernel, "queries", sizes?.queries, 1);
+  checkCount(kernel, "keys", sizes.keys, 1);
+  checkCount(kernel, "width", sizes.width, 1);
+  checkCount(kernel, "outer", sizes.outer ?? 1, 0);
+  checkCount(kernel, "inner", sizes.inner ?? 1, 0);
+  for (const name of kernel.matrices) {
+    const strides = sizes.strides?.[name];
+    checkCount(kernel, "row", strides?.row, 0, name);
+    checkCount(kernel, "outer", strides?.outer ?? 0, 0, name);
+    checkCount(kernel, "inner", strides?.inner ?? 0, 0, name);
   }
   if (sizes.causal && sizes.keys < sizes.queries)
     throw new RangeError(
-      `${at} ${sizes.keys} keys for ${sizes.queries} queries, causal: the first queries would see no key`,
+      `logrung: kernel "${kernel.name}": ${sizes.keys} keys for ${sizes.queries} queries, causal: the first queries would see no key`,
     );
+}
+
+/** Of a size, or of a matrix's strides. */
+function checkCount(
+  kernel: AttentionKernel,
+  size: string,
+  value: number | undefined,
+  least: number,
+  matrix?: AttentionMatrix,
+): void {
+  if (Number.isSafeInteger(value) && Number(value) >= least) return;
+  const at = `logrung: kernel "${kernel.name}": size "${matrix ? `strides.${matrix}.` : ""}${size}"`;
+  if (value === undefined) throw new TypeError(`${at} is missing`);
+  throw new RangeError(`${at} is ${value}, wants a count of at least ${least}`);
 }

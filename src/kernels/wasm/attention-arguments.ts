@@ -1,5 +1,5 @@
 /** The argument block of an attention kernel, and what a function that walks through tiles is written with. */
-import { attentionBuffers, type AttentionKernel, type AttentionMatrix } from "../attention.ts";
+import type { AttentionMatrix } from "../attention.ts";
 import type { Code, Local } from "./assembler.ts";
 
 /** Words by name; a matrix has four: its address, and its strides in bytes by outer, inner and row. */
@@ -28,12 +28,6 @@ export const ATTENTION_WORD = Object.fromEntries(NAMES.map((name, i) => [name, i
 /** First word of the uniforms, and the counter of claimed items, in a cache line of its own. */
 export const UNIFORMS = 128;
 export const NEXT_ITEM = 224;
-
-/** The matrices of a kernel that lie by strides. */
-export const matricesOf = (kernel: AttentionKernel): AttentionMatrix[] =>
-  attentionBuffers(kernel)
-    .map(({ name }) => name)
-    .filter((name): name is AttentionMatrix => `${name}Row` in ATTENTION_WORD);
 
 /** A function's body: its code, the argument block's address, and local variables by name. */
 export class Body {
