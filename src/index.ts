@@ -87,6 +87,8 @@ export { causalAttention } from "./ops/attention.ts";
 export { crossEntropy } from "./ops/cross-entropy.ts";
 export { dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
+export { fusedCausalAttention, fusedCrossAttention } from "./ops/fused-attention.ts";
+export type { FusedAttentionOptions, FusedCausalAttentionOptions } from "./ops/fused-attention.ts";
 export { gelu } from "./ops/gelu.ts";
 export { layerNorm } from "./ops/layer-norm.ts";
 export { linear } from "./ops/linear.ts";

@@ -1,5 +1,6 @@
 /** Every suite, in the order of the table. */
 import type { Suite } from "../suite.ts";
+import { suite as attention } from "./attention.ts";
 import { suite as gemmShapes } from "./gemm-shapes.ts";
 import { suite as gemm } from "./gemm.ts";
 import { gpt, start } from "./language.ts";
@@ -8,4 +9,14 @@ import { suite as mlp } from "./mlp.ts";
 import { suite as optimizers } from "./optimizers.ts";
 import { suite as pointwise } from "./pointwise.ts";
 
-export const suites: readonly Suite[] = [gemm, gpt, start, optimizers, mlp, memory, gemmShapes, pointwise];
+export const suites: readonly Suite[] = [
+  gemm,
+  gpt,
+  start,
+  optimizers,
+  mlp,
+  memory,
+  gemmShapes,
+  attention,
+  pointwise,
+];

@@ -1,15 +1,30 @@
 /** Multi-head attention by the fused kernel: no matrix of probabilities, forward or backward. */
-import { attention, type AttentionSizes, type AttentionStrides } from "../kernels/attention.ts";
+import {
+  attention,
+  type AttentionKernel,
+  type AttentionSizes,
+  type AttentionStrides,
+} from "../kernels/attention.ts";
 import type { BufferSlice } from "../kernels/backend.ts";
 import type { Key } from "../random/stream.ts";
 import type { Device } from "../tensor/device.ts";
-import { expectShape, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { expectShape, isCoded, ShapeError, type CodedTensor, type Tensor } from "../tensor/tensor.ts";
+import { tableOf } from "./product.ts";
 
+interface Passes {
+  readonly forward: AttentionKernel;
+  readonly backward: AttentionKernel;
+}
+
+const passes = (name: string, options: Parameters<typeof attention>[2] = {}): Passes => ({
+  forward: attention(name, "forward", options),
+  backward: attention(`${name} gradient`, "backward", options),
+});
 const kernels = {
-  kept: { forward: attention("attention", "forward"), backward: attention("attention gradient", "backward") },
-  dropped: {
-    forward: attention("attention with dropout", "forward", { dropout: true }),
-    backward: attention("attention with dropout gradient", "backward", { dropout: true }),
+  f32: { kept: passes("attention"), dropped: passes("attention, dropout", { dropout: true }) },
+  coded: {
+    kept: passes("coded attention", { operands: "coded" }),
+    dropped: passes("coded attention, dropout", { operands: "coded", dropout: true }),
   },
 };
 
@@ -28,28 +43,29 @@ const headsAt = (rows: number, width: number, step: number): AttentionStrides =>
   row: step,
 });
 
-/** The buffers of one attention; gradients only in backward. */
+/** The buffers of query, key and value, or of their gradients. */
 interface Slices {
   readonly q: BufferSlice;
   readonly k: BufferSlice;
   readonly v: BufferSlice;
 }
 
+/** Runs forward; what it saved, and a function that runs backward. */
 function run(
   device: Device,
-  from: Slices,
+  from: Readonly<Record<string, BufferSlice | Tensor>>,
   y: Tensor,
   sizes: AttentionSizes,
   { dropout = 0, key = [0, 0] }: FusedAttentionOptions,
-): { saved: Tensor; gradients(dy: Tensor, to: Slices): void } {
+): { readonly lse: Tensor; readonly backward: (dy: Tensor, to: Slices) => void } {
   const lse = device.empty([(sizes.outer ?? 1) * (sizes.inner ?? 1), sizes.queries]);
-  const { forward, backward } = dropout > 0 ? kernels.dropped : kernels.kept;
+  const { forward, backward } = kernels["table" in from ? "coded" : "f32"][dropout > 0 ? "dropped" : "kept"];
   const draw = { key0: key[0], key1: key[1], threshold: Math.floor(dropout * 2 ** 32), gain: 1 / (1 - dropout) };
   const uniforms = { scale: 1 / Math.sqrt(sizes.width), ...(dropout > 0 ? draw : {}) };
-  device.run(forward, { inputs: { ...from }, outputs: { y, lse }, uniforms, sizes });
+  device.run(forward, { inputs: from, outputs: { y, lse }, uniforms, sizes });
   return {
-    saved: lse,
-    gradients(dy, { q: dq, k: dk, v: dv }) {
+    lse,
+    backward(dy, { q: dq, k: dk, v: dv }) {
       device.run(backward, { inputs: { ...from, y, lse, dy }, outputs: { dq, dk, dv }, uniforms, sizes });
     },
   };
@@ -57,8 +73,25 @@ function run(
 
 /** Query, key and value, or their gradients, inside one interleaved buffer. */
 function thirds(tensor: Tensor, step: number): Slices {
-  const at = (third: number) => tensor.storage.slice(third * step * 4);
+  const bytes = isCoded(tensor) ? 1 : 4;
+  const at = (third: number) => tensor.storage.slice(third * step * bytes);
   return { q: at(0), k: at(1), v: at(2) };
+}
+
+/** What decodes query, key and value; nothing for floats. */
+function decoding(tensor: Tensor): Readonly<Record<string, Tensor>> {
+  if (!isCoded(tensor)) return {};
+  const { format, scale } = tensor.encoding;
+  return { table: tableOf(tensor.device, format), qScale: scale, kScale: scale, vScale: scale };
+}
+
+/** What {@link fusedCausalAttention} can be told. */
+export interface FusedCausalAttentionOptions extends FusedAttentionOptions {
+  /**
+   * `qkv` in codes of at most 8 bits with one scale, for both passes to read in its place; the gradient goes to `qkv`
+   * all the same. It and its scale are freed after the backward pass. Default: `qkv` itself is read, and kept.
+   */
+  readonly operands?: CodedTensor;
 }
 
 /**
@@ -71,20 +104,22 @@ function thirds(tensor: Tensor, step: number): Slices {
  * @param batch  number of sequences
  * @param heads  number of heads
  * @returns [batch · length, heads · width]
- * @throws ShapeError when the sizes do not divide; RangeError when `dropout` is outside [0, 1) or lacks its key.
+ * @throws ShapeError when the sizes do not divide, or `operands` has another shape or other codes.
+ * @throws RangeError when `dropout` is outside [0, 1) or lacks its key.
  * @source Vaswani et al. 2017, Attention is all you need, equation 1; Dao et al. 2022, FlashAttention.
  */
 export function fusedCausalAttention(
   qkv: Tensor,
   batch: number,
   heads: number,
-  options: FusedAttentionOptions = {},
+  options: FusedCausalAttentionOptions = {},
 ): Tensor {
   expectShape("fusedCausalAttention", qkv, null, null);
   checkDropout(options);
+  const { operands } = options;
+  if (operands) expectOperands(operands, qkv);
   const [rows, columns] = qkv.shape;
-  const length = rows / batch;
-  const width = columns / (3 * heads);
+  const [length, width] = [rows / batch, columns / (3 * heads)];
   expectWhole("fusedCausalAttention", qkv, length, width, `${batch} sequences and ${heads} heads`);
   const { device } = qkv;
   const joined = heads * width;
@@ -93,10 +128,12 @@ export function fusedCausalAttention(
   const strides = { q: third, k: third, v: third, y: one, dy: one, dq: third, dk: third, dv: third };
   const sizes = { outer: batch, inner: heads, queries: length, keys: length, width, causal: true, strides };
   const y = device.empty([rows, joined]);
-  const { saved, gradients } = run(device, thirds(qkv, joined), y, sizes, options);
-  return device.tape.record([qkv], y, [saved], (dy) => {
+  const read = operands ?? qkv;
+  const { lse, backward } = run(device, { ...thirds(read, joined), ...decoding(read) }, y, sizes, options);
+  const saved = operands ? [lse, operands, operands.encoding.scale] : [lse];
+  return device.tape.record([qkv], y, saved, (dy) => {
     const dqkv = device.empty(qkv.shape);
-    gradients(dy, thirds(dqkv, joined));
+    backward(dy, thirds(dqkv, joined));
     return [dqkv];
   });
 }
@@ -138,10 +175,10 @@ export function fusedCrossAttention(
     v: pair.storage.slice(joined * 4),
   });
   const y = device.empty(q.shape);
-  const { saved, gradients } = run(device, slices(q, kv), y, sizes, options);
-  return device.tape.record([q, kv], y, [saved], (dy) => {
+  const { lse, backward } = run(device, { ...slices(q, kv) }, y, sizes, options);
+  return device.tape.record([q, kv], y, [lse], (dy) => {
     const [dq, dkv] = [device.empty(q.shape), device.empty(kv.shape)];
-    gradients(dy, slices(dq, dkv));
+    backward(dy, slices(dq, dkv));
     return [dq, dkv];
   });
 }
@@ -150,6 +187,15 @@ function checkDropout({ dropout = 0, key }: FusedAttentionOptions): void {
   if (!(dropout >= 0 && dropout < 1))
     throw new RangeError(`logrung: attention dropout of ${dropout}, wants 0 <= p < 1`);
   if (dropout > 0 && !key) throw new RangeError(`logrung: attention dropout of ${dropout} without a key`);
+}
+
+function expectOperands({ shape, encoding }: CodedTensor, qkv: Tensor): void {
+  const same = shape.length === 2 && shape.every((size, axis) => size === qkv.shape[axis]);
+  if (same && encoding.format.bits <= 8 && !encoding.packed && encoding.scaleAxis === null) return;
+  throw new ShapeError(
+    `logrung: fusedCausalAttention of [${qkv.shape.join(", ")}] with operands [${shape.join(", ")}] in ` +
+      `${encoding.format.name}: wants unpacked codes of the same shape, at most 8 bits and one scale`,
+  );
 }
 
 function expectWhole(operation: string, x: Tensor, length: number, width: number, what: string): void {

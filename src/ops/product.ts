@@ -30,7 +30,7 @@ function kernelOf(a: GemmOperand, b: GemmOperand, biased: boolean): GemmKernel {
 const tables = new WeakMap<Device, Map<ScalarFormat, Tensor>>();
 
 /** The values of a format's codes at scale 1, on the device, made once. */
-function tableOf(device: Device, format: ScalarFormat): Tensor {
+export function tableOf(device: Device, format: ScalarFormat): Tensor {
   const ofDevice = tables.get(device) ?? new Map<ScalarFormat, Tensor>();
   tables.set(device, ofDevice);
   const table = ofDevice.get(format) ?? device.keep(device.tensor(decodeTable(format), [256]));

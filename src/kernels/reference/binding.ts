@@ -1,5 +1,5 @@
 /**
- * What the five shapes share: a frame bound to a call, and outputs computed and stored an element at a time.
+ * What the shapes written in the kernel language share: a frame bound to a call, and outputs computed and stored an element at a time.
  */
 import type { Call, Kernel } from "../backend.ts";
 import { ProgramError, type StorageType, type Value } from "../program.ts";

@@ -10,8 +10,8 @@ const NAMES = [
   // Of an item: how a batch's queries, and in split backward its keys, are shared out.
   "splits", "splitRows", "keySplits", "splitKeys",
   // Places in a thread's workspace, and its size.
-  "threadBytes", "atTile", "atTables", "atLeft", "atRight", "atRight2", "atRight3", "atRight4", "atScores", "atGradients",
-  "atState",
+  "threadBytes", "atTile", "atTables", "atLeft", "atKeys", "atValues", "atKeyRows", "atQueryRows",
+  "atScores", "atGradients", "atState",
   "lse", "table", "qScale", "kScale", "vScale",
   ...(["q", "k", "v", "y", "dy", "dq", "dk", "dv"] as const).flatMap(
     (name) => [name, `${name}Outer`, `${name}Inner`, `${name}Row`] as const,

@@ -39,9 +39,9 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
     };
 
     const block = () => {
-      tile.packRight("k", key, blockKeys, true, "atRight");
-      tile.packRight("v", key, blockKeys, true, "atRight2");
-      code.get(ofQueries).if(() => tile.packRight("k", key, blockKeys, false, "atRight3"));
+      tile.packRight("k", key, blockKeys, true, "atKeys");
+      tile.packRight("v", key, blockKeys, true, "atValues");
+      code.get(ofQueries).if(() => tile.packRight("k", key, blockKeys, false, "atKeyRows"));
       code.get(ofKeys).if(() => {
         for (const name of ["dk", "dv"] as const)
           body.row(name, key).get(body.value(`${name}Row`)).get(blockKeys).get(width).call(zero);
@@ -50,7 +50,7 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
     /** S = Q Kᵀ, dP = dY Vᵀ, and from them P and dS. */
     const scores = () => {
       const common = { rows, columns, depth: width, accumulate: never };
-      const [k, v] = [tile.panels("atRight", width), tile.panels("atRight2", width)];
+      const [k, v] = [tile.panels("atKeys", width), tile.panels("atValues", width)];
       tile.multiply({ ...common, left: tile.left("q", row, rows), right: k, ...tile.scores("atScores") });
       tile.multiply({ ...common, left: tile.left("dy", row, rows), right: v, ...tile.scores("atGradients") });
       body.context();
@@ -65,7 +65,8 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
     const toKeys = (to: "dk" | "dv", from: "atScores" | "atGradients", right: "q" | "dy") => {
       tile.multiply({
         rows: columns, columns: width, depth: rows, left: tile.scoresAsLeft(from, true),
-        right: tile.right(right, row, rows, "atRight4"), to: () => body.row(to, key), toRow: () => code.get(body.value(`${to}Row`)),
+        right: tile.right(right, row, rows, "atQueryRows"), to: () => body.row(to, key),
+        toRow: () => code.get(body.value(`${to}Row`)),
         accumulate: always,
       });
     };
@@ -83,7 +84,7 @@ export function defineBackward(module: Module, writing: Writing, parts: Parts): 
       code.get(ofQueries).if(() =>
         tile.multiply({
           rows, columns: width, depth: columns, left: tile.scoresAsLeft("atGradients", false),
-          right: tile.panels("atRight3", blockKeys), to: () => body.row("dq", row),
+          right: tile.panels("atKeyRows", blockKeys), to: () => body.row("dq", row),
           toRow: () => code.get(body.value("dqRow")), accumulate: () => void code.get(key),
         }),
       );

@@ -36,15 +36,16 @@ export function defineForward(module: Module, writing: Writing, parts: Parts): C
       code.op("i32.mul").op("i32.add");
     };
     const packKeys = () => {
-      tile.packRight("k", key, local("block keys"), true, "atRight");
-      tile.packRight("v", key, local("block keys"), false, "atRight2");
+      tile.packRight("k", key, local("block keys"), true, "atKeys");
+      tile.packRight("v", key, local("block keys"), false, "atValues");
     };
     const scores = tile.scores("atScores");
     const never = () => void code.i32(0);
     body.place(memory, "atState").get(endRow).get(firstRow).op("i32.sub").call(start);
     tile.walk(bounds, packKeys, () => {
       tile.multiply({
-        rows, columns, depth: width, left: tile.left("q", row, rows), right: tile.panels("atRight", width), ...scores, accumulate: never,
+        rows, columns, depth: width, left: tile.left("q", row, rows), right: tile.panels("atKeys", width),
+        ...scores, accumulate: never,
       });
       body.context();
       scores.to();
@@ -54,12 +55,15 @@ export function defineForward(module: Module, writing: Writing, parts: Parts): C
       code.get(rows).get(columns).get(local("visible")).get(width).get(key).i32(0).op("i32.ne");
       code.get(local("element")).get(body.value("keys")).call(softmax);
       tile.multiply({
-        rows, columns: width, depth: columns, left: tile.scoresAsLeft("atScores", false), right: tile.panels("atRight2", local("block keys")), to: () => body.row("y", row), toRow: () => code.get(body.value("yRow")),
+        rows, columns: width, depth: columns, left: tile.scoresAsLeft("atScores", false),
+        right: tile.panels("atValues", local("block keys")), to: () => body.row("y", row),
+        toRow: () => code.get(body.value("yRow")),
         accumulate: () => void code.get(key),
       });
       // The tile's last row sees nothing after this block.
       code.get(row).get(rows).op("i32.add").get(body.value("offset")).op("i32.add").set(local("seen"));
-      code.get(key).get(local("block keys")).op("i32.add").tee(local("next")).get(local("seen")).op("i32.ge_s");
+      code.get(key).get(local("block keys")).op("i32.add").tee(local("next"));
+      code.get(local("seen")).op("i32.ge_s");
       code.get(local("next")).get(endKey).op("i32.ge_s").op("i32.or");
       code.if(() => {
         body.context();
