@@ -56,7 +56,7 @@ export function product(backend: Backend, kernel: GemmKernel, sizes: GemmSizes):
 export async function squareProduct(
   backend: Backend,
   n: number,
-  kind: GemmOperand = "f32",
+  kind: keyof typeof kernels = "f32",
 ): Promise<Product> {
   const rows = { row: n, column: 1 };
   const made = product(backend, kernels[kind], { m: n, n, k: n, a: rows, b: rows, c: { row: n } });

@@ -1,18 +1,23 @@
-/** The `gemm` shape: batched C = A·B, any transposition, float32 or coded operands, pointwise epilogue. */
+/** The `gemm` shape: batched C = A·B, any transposition, float32, coded or gathered operands, pointwise epilogue. */
 import { product, type Value } from "./program.ts";
 import { scopeOf, type Inputs, type Outputs, type Scope, type Uniforms } from "./signature.ts";
 
 /**
- * How an operand lies in memory. A `coded` operand holds one byte an element; it stands for table[code] · scale and
- * is decoded while panels are packed, so no float32 copy of it is ever made.
+ * How an operand lies in memory.
+ *
+ * - `f32`      by strides.
+ * - `coded`    one byte an element, which stands for table[code] · scale and is decoded while panels are packed, so no
+ *   float32 copy of it is ever made.
+ * - `gathered` float32, element (r, c) at rows[r] + columns[c]: the patches of a convolution without their matrix
+ *   (implicit im2col), which overlap in memory.
  */
-export type GemmOperand = "f32" | "coded";
+export type GemmOperand = "f32" | "coded" | "gathered";
 
 /**
  *   P[o, i, m, n] = Σₖ A[o, i, m, k] · B[o, i, k, n];   outputs = epilogue(P, inputs at (m, n), uniforms)
  *
- * Buffers: `a`, `b`; for a coded operand also `aTable` (f32[256]) and `aScale` (f32), likewise for b; the epilogue's
- * inputs and outputs. Without an epilogue the one output is `c`, f32. Sums are f32, over k ascending.
+ * Buffers: `a`, `b`; for a coded operand also `aTable` (f32[256]) and `aScale` (f32); for a gathered one `aRows` (i32,
+ * one a row) and `aColumns` (i32, one a column), in elements; likewise for b; the epilogue's inputs and outputs. Without an epilogue the one output is `c`, f32. Sums are f32, over k ascending.
  */
 export interface GemmKernel {
   readonly shape: "gemm";
@@ -28,7 +33,11 @@ export interface GemmKernel {
   readonly plain: boolean;
 }
 
-/** Where element (outer o, inner i, row r, column c) of an operand lies, in elements from its slice's start. */
+/**
+ * Where element (outer o, inner i, row r, column c) of an operand lies, in elements from its slice's start:
+ * o · outer + i · inner + r · row + c · column; for a gathered operand o · outer + i · inner + rows[r] + columns[c], with
+ * `row` and `column` 0. The caller keeps gathered elements inside the buffer.
+ */
 export interface GemmStrides {
   readonly outer?: number;
   readonly inner?: number;
@@ -37,6 +46,8 @@ export interface GemmStrides {
   /** Of a coded operand's scale: its index is r · scaleRow + c · scaleColumn. Both 0 (the default): one scale. */
   readonly scaleRow?: number;
   readonly scaleColumn?: number;
+  /** Of a gathered operand: its columns come in fours of adjacent elements, which are moved as vectors. Default false. */
+  readonly quads?: boolean;
 }
 
 export interface GemmSizes {

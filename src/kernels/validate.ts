@@ -1,12 +1,12 @@
 /** What a call owes its kernel: every buffer, uniform and size there, and every slice large enough. */
 import { attentionBuffers, attentionExtent, checkAttentionSizes, type AttentionSizes } from "./attention.ts";
 import type { BufferSlice, Call, Kernel, MatrixSizes } from "./backend.ts";
-import type { GemmSizes, GemmStrides } from "./gemm.ts";
+import type { GemmOperand, GemmSizes, GemmStrides } from "./gemm.ts";
 import { storageBytes, type StorageType } from "./program.ts";
 import type { Access, Inputs, Outputs } from "./signature.ts";
 
 /** How the number of elements follows from the sizes. */
-type Extent = Access | "attention" | "a" | "b" | "aScale" | "bScale" | "codeTable";
+type Extent = Access | "attention" | "a" | "b" | "aScale" | "bScale" | "codeTable" | "m" | "n" | "k";
 
 interface Requirement {
   readonly name: string;
@@ -135,8 +135,13 @@ const entry = (name: string, storage: StorageType, extent: Extent): Requirement 
   extent,
 });
 
-function operand(name: "a" | "b", kind: "f32" | "coded"): Requirement[] {
+function operand(name: "a" | "b", kind: GemmOperand): Requirement[] {
   if (kind === "f32") return [entry(name, "f32", name)];
+  if (kind === "gathered") {
+    const [rows, columns] = name === "a" ? (["m", "k"] as const) : (["k", "n"] as const);
+    const tables = [entry(`${name}Rows`, "i32", rows), entry(`${name}Columns`, "i32", columns)];
+    return [entry(name, "f32", "scalar"), ...tables];
+  }
   return [
     entry(name, "u8", name),
     entry(`${name}Table`, "f32", "codeTable"),
@@ -183,6 +188,10 @@ function gemmElements(extent: Extent, sizes: GemmSizes): number {
       return gemmExtent({ ...sizes, outer: 1, inner: 1 }, scaleStrides(sizes.a), m, k);
     case "bScale":
       return gemmExtent({ ...sizes, outer: 1, inner: 1 }, scaleStrides(sizes.b), k, n);
+    case "m":
+    case "n":
+    case "k":
+      return sizes[extent];
     case "codeTable":
       return 256;
     case "element":

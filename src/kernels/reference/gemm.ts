@@ -67,8 +67,7 @@ function unpack(
   columns: number,
   multiply: Binary,
 ): Float64Array {
-  const load =
-    kind === "f32" ? viewOf(call.inputs[name], "f32").load : decoder(name, call, strides, multiply);
+  const load = loaders[kind](name, call, strides, multiply);
   const start = o * (strides.outer ?? 0) + i * (strides.inner ?? 0);
   const matrix = new Float64Array(rows * columns);
   for (let r = 0; r < rows; r++)
@@ -77,11 +76,29 @@ function unpack(
   return matrix;
 }
 
-function decoder(name: "a" | "b", call: Call, strides: GemmStrides, multiply: Binary) {
+/** Reads the element at `at`, or of row r and column c from there. */
+type Load = (at: number, r: number, c: number) => number;
+
+const loaders = { f32: floats, coded: decoder, gathered: gatherer } as const satisfies Record<
+  GemmOperand,
+  (name: "a" | "b", call: Call, strides: GemmStrides, multiply: Binary) => Load
+>;
+
+function floats(name: "a" | "b", call: Call): Load {
+  return viewOf(call.inputs[name], "f32").load;
+}
+
+function gatherer(name: "a" | "b", call: Call): Load {
+  const values = viewOf(call.inputs[name], "f32");
+  const rows = viewOf(call.inputs[`${name}Rows`], "i32");
+  const columns = viewOf(call.inputs[`${name}Columns`], "i32");
+  return (start, r, c) => values.load(start + rows.load(r) + columns.load(c));
+}
+
+function decoder(name: "a" | "b", call: Call, strides: GemmStrides, multiply: Binary): Load {
   const codes = viewOf(call.inputs[name], "u8");
   const values = viewOf(call.inputs[`${name}Table`], "f32");
   const scales = viewOf(call.inputs[`${name}Scale`], "f32");
   const { scaleRow = 0, scaleColumn = 0 } = strides;
-  return (at: number, r: number, c: number): number =>
-    multiply(values.load(codes.load(at)), scales.load(r * scaleRow + c * scaleColumn));
+  return (at, r, c) => multiply(values.load(codes.load(at)), scales.load(r * scaleRow + c * scaleColumn));
 }

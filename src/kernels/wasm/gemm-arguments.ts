@@ -15,6 +15,9 @@ export const WORD = {
   accumulate: 32, rowSplits: 33, splitRows: 34, columnSplits: 35, splitColumns: 36,
   blockRows: 37, blockColumns: 38,
   aDirect: 39, bDirect: 40, aPanels: 41, bPanels: 42, product: 43,
+  // Of a gathered operand, in place of its table and scale: offsets along the wide and the deep axis, and whether
+  // its columns come in fours.
+  aWideAt: 12, aDeepAt: 13, aQuads: 14, bWideAt: 21, bDeepAt: 22, bQuads: 23,
   epilogue: 48,
   nextItem: 224,
 } as const; // prettier-ignore

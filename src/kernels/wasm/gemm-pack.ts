@@ -192,7 +192,7 @@ function transposeGroups(strip: Strip, at: number, size: number, repeat: number)
 }
 
 /** Four k of one, two or four rows. */
-function transposeBlock(code: Code, rows: readonly Local[], to: Local, pitch: number): void {
+export function transposeBlock(code: Code, rows: readonly Local[], to: Local, pitch: number): void {
   const x = rows.map((row) => {
     const v = code.local("v128");
     code.get(row).memory("v128.load").set(v);

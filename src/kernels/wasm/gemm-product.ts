@@ -1,11 +1,12 @@
 /** One product: blocks of B, blocks of A, tiles, and a thread's share of them. */
-import type { GemmKernel } from "../gemm.ts";
+import type { GemmKernel, GemmOperand } from "../gemm.ts";
 import type { Callee, Code, Local, Module } from "./assembler.ts";
 import type { EpilogueFunction } from "./epilogue.ts";
 import { WORD, add, argument, plusProduct, pushMin, words, type Word } from "./gemm-arguments.ts";
 import { defineMacro } from "./gemm-macro.ts";
 import type { Variant } from "./gemm-micro.ts";
-import { definePack, definePackCoded, pushPanelBytes } from "./gemm-pack.ts";
+import { definePackGathered } from "./gemm-gather.ts";
+import { definePack, definePackCoded, pushPanelBytes, type Packer } from "./gemm-pack.ts";
 import { DEEP, EPILOGUE_COLUMNS, localLayout } from "./gemm-plan.ts";
 import { defineScale } from "./gemm-scale.ts";
 
@@ -30,10 +31,19 @@ interface Parts {
   readonly macro: Callee;
   readonly packA: Callee;
   readonly packB: Callee;
+  readonly gathersA: boolean;
+  readonly gathersB: boolean;
   readonly scaleA: Callee | null;
   readonly scaleB: Callee | null;
   readonly epilogue: EpilogueFunction | null;
 }
+
+/** The packer of each kind of operand; the last argument says along which axis its columns are. */
+const packers = {
+  f32: definePack,
+  coded: definePackCoded,
+  gathered: definePackGathered,
+} as const satisfies Record<GemmOperand, (module: Module, width: number, columns: "wide" | "deep") => Packer>;
 
 function defineParts(
   module: Module,
@@ -45,8 +55,10 @@ function defineParts(
   return {
     variant,
     macro: defineMacro(module, variant),
-    packA: kernel.a === "f32" ? definePack(module, rows) : definePackCoded(module, rows),
-    packB: kernel.b === "f32" ? definePack(module, columns) : definePackCoded(module, columns),
+    packA: packers[kernel.a](module, rows, "deep"),
+    packB: packers[kernel.b](module, columns, "wide"),
+    gathersA: kernel.a === "gathered",
+    gathersB: kernel.b === "gathered",
     scaleA: kernel.a === "coded" ? defineScale(module, rows) : null,
     scaleB: kernel.b === "coded" ? defineScale(module, columns) : null,
     epilogue,
@@ -190,12 +202,16 @@ class ProductWriter {
 
   private packB(): void {
     const { code, item, base } = this;
-    const { variant, packB, scaleB } = this.parts;
+    const { variant, packB, scaleB, gathersB } = this.parts;
     const depth = this.local("depth");
     const columns = this.local("columns");
     pushPanelBytes(code, variant.columns, depth).set(this.local("b strip"));
     code.i32(variant.columns * 4).set(this.local("b deep"));
     code.get(item.bPanels).set(this.local("b block"));
+    if (gathersB) {
+      this.packGathered(packB, "b", this.local("column"), columns, item.bPanels);
+      return;
+    }
     code.get(this.local("b"));
     plusProduct(code, this.local("from k"), this.value("bDeep"));
     plusProduct(code, this.local("column"), this.value("bColumn"));
@@ -211,6 +227,16 @@ class ProductWriter {
     this.pushTable("bTable", scaleDeep, scaleWide).call(packB);
     this.scale(scaleB, "bScale", item.bPanels, this.local("column"), columns);
   } // prettier-ignore
+
+  /** Packs `count` rows of A or columns of B from `first` on, at this block's k. */
+  private packGathered(pack: Packer, operand: "a" | "b", first: Local, count: Local, panels: Local): void {
+    const { code, base } = this;
+    code.get(this.local(operand));
+    argument(code, base, `${operand}WideAt`).get(first).i32(2).op("i32.shl").op("i32.add");
+    argument(code, base, `${operand}DeepAt`).get(this.local("from k")).i32(2).op("i32.shl").op("i32.add");
+    code.get(count).get(this.local("depth")).get(panels);
+    argument(code, base, `${operand}Quads`).call(pack);
+  }
 
   /** Pushes the table to decode by: the one with the scale multiplied in where there is one scale. */
   private pushTable(word: "aTable" | "bTable", scaleDeep: Local, scaleWide: Local): Code {
@@ -272,7 +298,7 @@ class ProductWriter {
         plusProduct(code, wholeRows, this.value("aRow"));
         code.get(this.value("aRow")).get(this.value("aDeep"));
         code.get(rows).get(wholeRows).op("i32.sub").get(depth).get(edge);
-        if (parts.scaleA) code.i32(0);
+        if (parts.scaleA || parts.gathersA) code.i32(0);
         code.call(parts.packA);
         code.get(this.value("aRow")).set(this.local("a row"));
         code.get(this.value("aDeep")).set(this.local("a deep"));
@@ -289,8 +315,12 @@ class ProductWriter {
 
   private packA(): void {
     const { code, item, base } = this;
-    const { packA, scaleA } = this.parts;
+    const { packA, scaleA, gathersA } = this.parts;
     const rows = this.local("rows");
+    if (gathersA) {
+      this.packGathered(packA, "a", this.local("row"), rows, item.aPanels);
+      return;
+    }
     code.get(this.local("a block")).get(this.value("aRow")).get(this.value("aDeep")).get(rows);
     code.get(this.local("depth")).get(item.aPanels);
     if (!scaleA) {

@@ -107,13 +107,21 @@ function encodeOperand(
 ): void {
   const to = name === "a" ? A_WORDS : B_WORDS;
   const strides: GemmStrides = (call.sizes as GemmSizes)[name];
-  const bytes = kind === "f32" ? 4 : 1;
+  const bytes = kind === "coded" ? 1 : 4;
   words[WORD[to.at]] = address(call.inputs[name]) | 0;
   words[WORD[to.outer]] = (strides.outer ?? 0) * bytes;
   words[WORD[to.inner]] = (strides.inner ?? 0) * bytes;
   words[WORD[to.row]] = strides.row * bytes;
   words[WORD[to.column]] = strides.column * bytes;
   if (kind === "f32") return;
+  if (kind === "gathered") {
+    const [rows, columns] =
+      name === "a" ? (["aWideAt", "aDeepAt"] as const) : (["bDeepAt", "bWideAt"] as const);
+    words[WORD[rows]] = address(call.inputs[`${name}Rows`]) | 0;
+    words[WORD[columns]] = address(call.inputs[`${name}Columns`]) | 0;
+    words[WORD[`${name}Quads`]] = strides.quads ? 1 : 0;
+    return;
+  }
   words[WORD[to.table]] = address(call.inputs[`${name}Table`]) | 0;
   words[WORD[to.scale]] = address(call.inputs[`${name}Scale`]) | 0;
   words[WORD[to.scaleRow]] = (strides.scaleRow ?? 0) * 4;

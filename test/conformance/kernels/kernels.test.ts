@@ -6,6 +6,7 @@ import { createReferenceBackend } from "../../../src/kernels/reference/index.ts"
 import { candidates, wasmOneThread, wasmTwoThreads } from "./backends.ts";
 import { answer, judge, type Answer, type Case } from "./case.ts";
 import { gatherCases } from "./gather-cases.ts";
+import { gatheredGemmCases } from "./gathered-gemm-cases.ts";
 import { gemmCases } from "./gemm-cases.ts";
 import { pointwiseCases } from "./pointwise-cases.ts";
 import { operationCases } from "./pointwise-operations.ts";
@@ -17,6 +18,7 @@ const cases: readonly Case[] = [
   ...reductionCases,
   ...gatherCases,
   ...(await gemmCases()),
+  ...gatheredGemmCases,
 ];
 
 const named = cases.map((test) => [test.name, test] as const);
