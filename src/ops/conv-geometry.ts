@@ -1,0 +1,177 @@
+/** Sizes of a convolution, and the tables of offsets by which its products gather patches. */
+import { ShapeError } from "../tensor/tensor.ts";
+
+/** A batch of images; as a matrix [batch · height · width, channels], channels adjacent. */
+export interface ImageShape {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+export interface ConvOptions {
+  /** Height and width of the window. */
+  readonly kernel: readonly [number, number];
+  /** Pixels from one window to the next. Default 1. */
+  readonly stride?: number;
+  /** Zeros around the image. Default 0. */
+  readonly padding?: number;
+  /** Pixels between the window's elements. Default 1. */
+  readonly dilation?: number;
+  /** Groups of channels that do not mix. Default 1. */
+  readonly groups?: number;
+}
+
+/** A convolution of one size: from `input` to `output`, both [batch, height, width, channels]. */
+export interface ConvGeometry extends Required<ConvOptions> {
+  readonly input: ImageShape;
+  readonly output: ImageShape;
+  /** Reduction length of one output: kernel height · width · input channels of a group. */
+  readonly depth: number;
+}
+
+/** Rows (pixels) of an image batch's matrix. */
+export const pixelsOf = ({ batch, height, width }: ImageShape): number => batch * height * width;
+
+/**
+ * Output size: ⌊(size + 2 padding - dilation (kernel - 1) - 1) / stride⌋ + 1.
+ *
+ * @throws ShapeError when channels do not divide by the groups, an option is no positive integer, or the window does not
+ *   fit into the image.
+ */
+export function convGeometry(input: ImageShape, outChannels: number, options: ConvOptions): ConvGeometry {
+  const { kernel, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+  const counts = { "kernel height": kernel[0], "kernel width": kernel[1], stride, dilation, groups };
+  for (const [name, value] of Object.entries(counts))
+    if (!Number.isInteger(value) || value < 1)
+      throw new ShapeError(`logrung: convolution's ${name} is ${value}, wants a positive integer`);
+  if (!Number.isInteger(padding) || padding < 0)
+    throw new ShapeError(`logrung: convolution's padding is ${padding}, wants an integer ≥ 0`);
+  if (input.channels % groups !== 0 || outChannels % groups !== 0)
+    throw new ShapeError(
+      `logrung: convolution from ${input.channels} to ${outChannels} channels in ${groups} groups: both must divide`,
+    );
+  const size = (length: number, window: number): number =>
+    Math.floor((length + 2 * padding - dilation * (window - 1) - 1) / stride) + 1;
+  const height = size(input.height, kernel[0]);
+  const width = size(input.width, kernel[1]);
+  if (height < 1 || width < 1) {
+    const image = `${input.height}×${input.width}`;
+    throw new ShapeError(
+      `logrung: a ${kernel[0]}×${kernel[1]} window (dilation ${dilation}) in images of ${image}, padding ${padding}: ` +
+        "it does not fit",
+    );
+  }
+  const output = { batch: input.batch, height, width, channels: outChannels };
+  const depth = (kernel[0] * kernel[1] * input.channels) / groups;
+  return { input, output, kernel, stride, padding, dilation, groups, depth };
+}
+
+/** Offsets of a gathered operand, in elements. */
+export interface Offsets {
+  readonly rows: Int32Array;
+  readonly columns: Int32Array;
+  /** Whether columns come in fours of adjacent elements. */
+  readonly quads: boolean;
+}
+
+/** An image batch that windows slide over: zeros between and around the pixels of another. */
+export interface Spread {
+  readonly height: number;
+  readonly width: number;
+  /** For each pixel of it the pixel it comes from, or -1 for zero. */
+  readonly source: Int32Array;
+}
+
+/** Pixel (y, x) of the result is (y - offset) / step of the source, where that is a whole number inside it. */
+function spread(
+  image: ImageShape,
+  height: number,
+  width: number,
+  step: number,
+  offset: readonly [number, number],
+): Spread {
+  const source = new Int32Array(image.batch * height * width).fill(-1);
+  for (let n = 0; n < image.batch; n++)
+    for (let y = 0; y < image.height; y++)
+      for (let x = 0; x < image.width; x++) {
+        const [toY, toX] = [y * step + offset[0], x * step + offset[1]];
+        if (toY < 0 || toY >= height || toX < 0 || toX >= width) continue;
+        source[(n * height + toY) * width + toX] = (n * image.height + y) * image.width + x;
+      }
+  return { height, width, source };
+}
+
+/** The input with its padding; null where there is none. */
+export function paddedInput({ input, padding }: ConvGeometry): Spread | null {
+  if (padding === 0) return null;
+  const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
+  return spread(input, height, width, 1, [padding, padding]);
+}
+
+/**
+ * dL/d(output) with zeros between its pixels (stride) and around them: windows of the mirrored kernel at every pixel of
+ * the input then give dL/d(input).
+ */
+export function spreadGradient({ input, output, kernel, stride, padding, dilation }: ConvGeometry): Spread {
+  const [reachY, reachX] = [dilation * (kernel[0] - 1), dilation * (kernel[1] - 1)];
+  const offset = [reachY - padding, reachX - padding] as const;
+  return spread(output, input.height + reachY, input.width + reachX, stride, offset);
+}
+
+/** Windows over an image of `channels`: rows are window corners, columns (kernel row, kernel column, channel). */
+function windows(
+  image: {
+    readonly batch: number;
+    readonly height: number;
+    readonly width: number;
+    readonly channels: number;
+  },
+  places: { readonly height: number; readonly width: number; readonly stride: number },
+  { kernel, dilation, groups }: ConvGeometry,
+): Offsets {
+  const { channels, width } = image;
+  const rows = new Int32Array(image.batch * places.height * places.width);
+  let at = 0;
+  for (let n = 0; n < image.batch; n++)
+    for (let y = 0; y < places.height; y++)
+      for (let x = 0; x < places.width; x++)
+        rows[at++] = ((n * image.height + y * places.stride) * width + x * places.stride) * channels;
+  const ofGroup = channels / groups;
+  const columns = Int32Array.from({ length: kernel[0] * kernel[1] * ofGroup }, (_, i) => {
+    const tap = Math.floor(i / ofGroup);
+    const [y, x] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
+    return (y * dilation * width + x * dilation) * channels + (i % ofGroup);
+  });
+  return { rows, columns, quads: ofGroup % 4 === 0 };
+}
+
+/** Patches of the padded input: [pixels of the output, depth]. */
+export function patchOffsets(geometry: ConvGeometry): Offsets {
+  const { input, output, padding, stride } = geometry;
+  const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
+  return windows({ ...input, height, width }, { ...output, stride }, geometry);
+}
+
+/** Patches of the spread gradient: [pixels of the input, kernel height · width · output channels of a group]. */
+export function gradientPatchOffsets(geometry: ConvGeometry): Offsets {
+  const { input, output } = geometry;
+  const { height, width } = spreadSize(geometry);
+  return windows({ ...output, height, width }, { ...input, stride: 1 }, geometry);
+}
+
+const spreadSize = ({ input, kernel, dilation }: ConvGeometry) => ({
+  height: input.height + dilation * (kernel[0] - 1),
+  width: input.width + dilation * (kernel[1] - 1),
+});
+
+/** The mirrored kernel of one group as a matrix: [kernel height · width · output channels, input channels]. */
+export function mirroredKernelOffsets({ input, output, kernel, groups, depth }: ConvGeometry): Offsets {
+  const [from, to] = [input.channels / groups, output.channels / groups];
+  const taps = kernel[0] * kernel[1];
+  const rows = Int32Array.from({ length: taps * to }, (_, i) => {
+    const tap = Math.floor(i / to);
+    return (i % to) * depth + (taps - 1 - tap) * from;
+  });
+  return { rows, columns: Int32Array.from({ length: from }, (_, c) => c), quads: from % 4 === 0 };
+}
