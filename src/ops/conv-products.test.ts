@@ -59,7 +59,7 @@ const expectClose = (got: ArrayLike<number>, want: Float64Array): void => {
 };
 
 describe.each(devices)("$name", ({ device }) => {
-  it.each(geometries)("convolves as the definition says: %s", async (_, g) => {
+  it.each(geometries)("convolves as the definition says: %s", async (_name, g) => {
     const [inputs, outputs] = [pixelsOf(g.input) * g.input.channels, pixelsOf(g.output) * g.output.channels];
     const [x, w] = [random(inputs, 1), random(g.output.channels * g.depth, 2)];
     const [b, dy] = [random(g.output.channels, 3), random(outputs, 4)];

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { parsePolicy } from "../precision/parse-policy.ts";
-import { normal } from "../random/normal.ts";
-import { streamKey } from "../random/stream.ts";
 import { Device } from "../tensor/device.ts";
-import { backward } from "../tensor/tape.ts";
-import { FLOAT32, item, readTensor, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { readTensor } from "../tensor/tensor.ts";
+import { expectTrueGradients, full, random, type GradientCase } from "../../test/numerical-gradient.ts";
 import { add } from "./add.ts";
 import { causalAttention } from "./attention.ts";
 import { crossEntropy } from "./cross-entropy.ts";
@@ -20,17 +18,9 @@ import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
 import { softmax } from "./softmax.ts";
 
-const full = { policy: parsePolicy("fp32"), key: () => [1, 2] as const };
 const drop = [7, 9] as const;
 
-/** Shapes of the tracked inputs, and the operation on them; its output is weighed by fixed random numbers. */
-interface Case {
-  readonly name: string;
-  readonly shapes: readonly (readonly number[])[];
-  readonly run: (inputs: readonly Tensor[], device: Device) => Tensor;
-}
-
-const cases: readonly Case[] = [
+const cases: readonly GradientCase[] = [
   { name: "add", shapes: [[3, 5], [3, 5]], run: ([a, b]) => add(a, b) },
   { name: "add of a tensor to itself", shapes: [[3, 5]], run: ([a]) => add(a, a) },
   { name: "gelu", shapes: [[4, 7]], run: ([x]) => gelu(x) },
@@ -67,43 +57,10 @@ const cases: readonly Case[] = [
   },
 ]; // prettier-ignore
 
-const random = (name: string, size: number): Float64Array =>
-  Float64Array.from({ length: size }, (_, i) => normal(streamKey(5, name, 0, "test"), i));
-
-/** Σ weight · y as a tensor with a gradient, through a product with a fixed column. */
-function weighed(y: Tensor): Tensor {
-  const size = sizeOf(y.shape);
-  const row = reshape(y, [1, size]);
-  const weights = y.device.tensor(random("weights", size), [1, size]);
-  return linear(row, weights, null, full);
-}
-
 describe("vector-Jacobian products equal central differences in float64", () => {
-  it.each(cases)("$name", async ({ name, shapes, run }) => {
+  it.each(cases)("$name", async (given) => {
     const device = new Device(createReferenceBackend());
-    const data = shapes.map((shape, i) => random(`${name} ${i}`, sizeOf(shape)));
-    const evaluate = (values: readonly Float64Array[]) =>
-      device.step(async () => {
-        const inputs = values.map((x, i) => device.tensor(x, shapes[i]));
-        return item(weighed(run(inputs, device)));
-      });
-    const gradients = await device.step(async () => {
-      const inputs = data.map((x, i) => ({ ...device.tensor(x, shapes[i], FLOAT32), tracked: true }));
-      const found = backward(weighed(run(inputs, device)));
-      return Promise.all(inputs.map(async (x) => readTensor(found.get(x) ?? x)));
-    });
-    const h = 1e-5;
-    for (const [which, values] of data.entries()) {
-      for (let i = 0; i < values.length; i++) {
-        const shifted = (by: number) => {
-          const copy = data.map((x) => x.slice());
-          copy[which][i] += by;
-          return evaluate(copy);
-        };
-        const numerical = ((await shifted(h)) - (await shifted(-h))) / (2 * h);
-        expect(Math.abs(gradients[which][i] - numerical)).toBeLessThan(1e-7 * (1 + Math.abs(numerical)));
-      }
-    }
+    await expectTrueGradients(device, given);
     expect(device.backend.memory.bytes).toBe(0);
   });
 });
