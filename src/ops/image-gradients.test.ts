@@ -3,7 +3,19 @@ import { expectTrueGradients, type GradientCase } from "../../test/numerical-gra
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { createWasmBackend } from "../kernels/wasm/index.ts";
 import { Device } from "../tensor/device.ts";
-import { readValues } from "../tensor/tensor.ts";
+import { readValues, type Tensor } from "../tensor/tensor.ts";
+import { affine } from "./affine.ts";
+import { batchNorm, type RunningStatistics } from "./batch-norm.ts";
+import { concatenate } from "./concatenate.ts";
+import { exactGelu } from "./exact-gelu.ts";
+import { groupNorm } from "./group-norm.ts";
+import { leakyRelu } from "./leaky-relu.ts";
+import { binaryCrossEntropy, hingeLoss, meanSquaredError } from "./losses.ts";
+import { rmsNorm } from "./rms-norm.ts";
+import { sigmoid, silu } from "./sigmoid.ts";
+import { softplus } from "./softplus.ts";
+import { tanh } from "./tanh.ts";
+import { upsampleNearest } from "./upsample.ts";
 import { averagePool, globalAveragePool, maxPool, poolShape } from "./pooling.ts";
 
 const image = { batch: 2, height: 5, width: 4, channels: 3 };
@@ -34,7 +46,53 @@ const cases: readonly GradientCase[] = [
     shapes: [pixels],
     run: ([x]) => globalAveragePool(x, image),
   },
-];
+  { name: "upsampleNearest", shapes: [pixels], run: ([x]) => upsampleNearest(x, image, 2) },
+  { name: "sigmoid", shapes: [[3, 4]], run: ([x]) => sigmoid(x) },
+  { name: "silu", shapes: [[3, 4]], run: ([x]) => silu(x) },
+  { name: "softplus", shapes: [[3, 4]], run: ([x]) => softplus(x) },
+  { name: "tanh", shapes: [[3, 4]], run: ([x]) => tanh(x) },
+  { name: "leakyRelu", shapes: [[3, 4]], run: ([x]) => leakyRelu(x, 0.2) },
+  { name: "exactGelu", shapes: [[3, 4]], run: ([x]) => exactGelu(x) },
+  { name: "affine", shapes: [[5, 3], [3], [3]], run: ([x, g, b]) => affine(x, g, b) },
+  { name: "rmsNorm", shapes: [[4, 6], [6]], run: ([x, g]) => rmsNorm(x, g) },
+  {
+    name: "groupNorm",
+    shapes: [[20, 6], [6], [6]],
+    run: ([x, g, b]) => groupNorm(x, { batch: 2, height: 5, width: 2, channels: 6 }, g, b, 3),
+  },
+  {
+    name: "batchNorm by the batch",
+    shapes: [[7, 3], [3], [3]],
+    run: ([x, gain, bias], device) => batchNorm(x, { gain, bias }, statistics(device), { training: true }),
+  },
+  {
+    name: "batchNorm by running statistics",
+    shapes: [[7, 3], [3], [3]],
+    run: ([x, gain, bias], device) => batchNorm(x, { gain, bias }, statistics(device), { training: false }),
+  },
+  {
+    name: "batchNorm without affine",
+    shapes: [[7, 3]],
+    run: ([x], device) => batchNorm(x, null, statistics(device), { training: true }),
+  },
+  { name: "concatenate", shapes: [[4, 6], [4, 2], [4, 4]], run: (parts) => concatenate(parts) },
+  { name: "meanSquaredError", shapes: [[3, 4]], run: ([x], device) => meanSquaredError(x, targets(device)) },
+  { name: "binaryCrossEntropy", shapes: [[3, 4]], run: ([x], device) => binaryCrossEntropy(x, targets(device)) },
+  { name: "hingeLoss", shapes: [[3, 4]], run: ([x], device) => hingeLoss(x, targets(device)) },
+]; // prettier-ignore
+
+function statistics(device: Device): RunningStatistics {
+  return {
+    mean: device.tensor(Float32Array.of(0.1, -0.2, 0.3), [3]),
+    variance: device.tensor(Float32Array.of(0.5, 1, 2), [3]),
+  };
+}
+
+const targets = (device: Device): Tensor =>
+  device.tensor(
+    Float32Array.from({ length: 12 }, (_, i) => (i % 3 === 0 ? 1 : -1)),
+    [3, 4],
+  );
 
 describe("vector-Jacobian products of image operations equal central differences in float64", () => {
   it.each(cases)("$name", async (given) => {
@@ -71,6 +129,50 @@ describe("pooling", () => {
       );
       expect(top).toBeNaN();
     }
+    await device.close();
+  });
+});
+
+describe("batchNorm", () => {
+  it("remembers batches as PyTorch does, and uses what it remembers", async () => {
+    const device = new Device(await createWasmBackend({ threads: 1 }));
+    const running = {
+      mean: device.keep(device.tensor(Float32Array.of(0), [1])),
+      variance: device.keep(device.tensor(Float32Array.of(1), [1])),
+    };
+    const values = Float32Array.of(1, 2, 3, 6);
+    await device.step(async () => {
+      const y = await readValues(batchNorm(device.tensor(values, [4, 1]), null, running, { training: true }));
+      expect(y[0]).toBeCloseTo(-2 / Math.sqrt(3.5), 4);
+    });
+    expect((await readValues(running.mean))[0]).toBeCloseTo(0.3, 6);
+    expect((await readValues(running.variance))[0]).toBeCloseTo(0.9 + (0.1 * 14) / 3, 6);
+    await device.step(async () => {
+      const y = await readValues(
+        batchNorm(device.tensor(values, [4, 1]), null, running, { training: false }),
+      );
+      expect(y[3]).toBeCloseTo((6 - 0.3) / Math.sqrt(0.9 + 1.4 / 3), 4);
+    });
+    await device.close();
+  });
+});
+
+describe("concatenate and upsample", () => {
+  it("put elements where they belong", async () => {
+    const device = new Device(await createWasmBackend({ threads: 1 }));
+    await device.step(async () => {
+      const [a, b] = [
+        device.tensor(Float32Array.of(1, 2, 3, 4), [2, 2]),
+        device.tensor(Float32Array.of(8, 9), [2, 1]),
+      ];
+      expect(await readValues(concatenate([a, b]))).toEqual(Float32Array.of(1, 2, 8, 3, 4, 9));
+      const wide = upsampleNearest(
+        device.tensor(Float32Array.of(1, 2), [2, 1]),
+        { batch: 1, height: 1, width: 2, channels: 1 },
+        2,
+      );
+      expect(await readValues(wide)).toEqual(Float32Array.of(1, 1, 2, 2, 1, 1, 2, 2));
+    });
     await device.close();
   });
 });
