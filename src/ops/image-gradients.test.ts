@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { expectTrueGradients, type GradientCase } from "../../test/numerical-gradient.ts";
+import { expectTrueGradients, full, type GradientCase } from "../../test/numerical-gradient.ts";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { createWasmBackend } from "../kernels/wasm/index.ts";
 import { Device } from "../tensor/device.ts";
@@ -7,6 +7,7 @@ import { readValues, type Tensor } from "../tensor/tensor.ts";
 import { affine } from "./affine.ts";
 import { batchNorm, type RunningStatistics } from "./batch-norm.ts";
 import { concatenate } from "./concatenate.ts";
+import { conv2d } from "./conv2d.ts";
 import { exactGelu } from "./exact-gelu.ts";
 import { groupNorm } from "./group-norm.ts";
 import { leakyRelu } from "./leaky-relu.ts";
@@ -45,6 +46,16 @@ const cases: readonly GradientCase[] = [
     name: "globalAveragePool",
     shapes: [pixels],
     run: ([x]) => globalAveragePool(x, image),
+  },
+  {
+    name: "conv2d",
+    shapes: [pixels, [4, 27], [4]],
+    run: ([x, w, b]) => conv2d({ pixels: x, shape: image }, w, b, { kernel: [3, 3], padding: 1, stride: 2 }, full).pixels,
+  },
+  {
+    name: "conv2d of one pixel",
+    shapes: [pixels, [4, 3]],
+    run: ([x, w]) => conv2d({ pixels: x, shape: image }, w, null, { kernel: [1, 1] }, full).pixels,
   },
   { name: "upsampleNearest", shapes: [pixels], run: ([x]) => upsampleNearest(x, image, 2) },
   { name: "sigmoid", shapes: [[3, 4]], run: ([x]) => sigmoid(x) },

@@ -1,123 +1,27 @@
 /** The linear layer, its operands in the formats of a precision policy, forward and backward. */
-import { columns } from "../kernels/columns.ts";
-import { element, output } from "../kernels/signature.ts";
-import type { TensorPrecision } from "../precision/policy.ts";
-import { expectShape, isCoded, type Tensor } from "../tensor/tensor.ts";
-import { dependsOnAxis, forKeeping, freeRounded, madeBy, rounded, type LayerPrecision } from "./operand.ts";
+import { expectShape, type Tensor } from "../tensor/tensor.ts";
+import type { LayerPrecision } from "./operand.ts";
 import { product } from "./product.ts";
-import { dequantise, type QuantisedAxes } from "./quantise.ts";
+import { weighted, type WeightedProducts } from "./weighted.ts";
 
-const biasGradient = columns(
-  "bias gradient",
-  { dy: element("f32") },
-  {},
-  ({ dy }) => ({ sum: { op: "sum", value: dy } }),
-  (_, { sum }) => ({ db: output("f32", sum) }),
-);
-
-/** Σ over rows, [columns]. */
-function sumRows(dy: Tensor): Tensor {
-  const db = dy.device.empty([dy.shape[1]]);
-  const sizes = { rows: dy.shape[0], columns: dy.shape[1] };
-  dy.device.run(biasGradient, { inputs: { dy }, outputs: { db }, sizes });
-  return db;
-}
-
-/** Channels are features of activations and errors [tokens, features], and outputs of weights [out, in]. */
-const alongFeatures: QuantisedAxes = { channel: 1, reduction: 1 };
-const alongTokens: QuantisedAxes = { channel: 1, reduction: 0 };
-const alongIn: QuantisedAxes = { channel: 0, reduction: 1 };
-const alongOut: QuantisedAxes = { channel: 0, reduction: 0 };
+const products: WeightedProducts = {
+  forward: (x, w, bias) => product({ tensor: x, transposed: false }, { tensor: w, transposed: true }, bias),
+  input: (dy, w) => product({ tensor: dy, transposed: false }, { tensor: w, transposed: false }),
+  weight: (dy, x) => product({ tensor: dy, transposed: true }, { tensor: x, transposed: false }),
+};
 
 /**
- *   y = Q_A(x) · Q_W(w)ᵀ + b                                        summed over in
- *   dx = Q_E(dy) · Q_W(w)                                           summed over out
- *   dw = Q_E(dy)ᵀ · Q_A(x),   db = Σ dy                             summed over rows
+ *   y = x · wᵀ + b;   dx = dy · w,  dw = dyᵀ · x,  db = Σ dy over rows
  *
- * Every product reads operands quantised along its own reduction axis; where scales do not run along it (all but
- * blocks) the codes are the same for both. Straight-through: quantisers count as the identity in differentiation, so these
- * are the gradients of the product of the rounded operands. What is kept for the backward pass is Q_A(x), in its format.
- * With passes `forward-only` the backward products read x, w and dy as they are, and x is kept in float32.
+ * Operands in the formats of the policy: see {@link weighted}.
  *
  * @param x  [rows, in]
- * @param w  [out, in]; codes that the optimiser stores are read as they are, or decoded and rounded again where the
- *   policy names another format for operands than for storage.
+ * @param w  [out, in]
  * @param b  [out] or null
  * @returns [rows, out]
  */
 export function linear(x: Tensor, w: Tensor, b: Tensor | null, precision: LayerPrecision): Tensor {
   expectShape("linear's weight", w, null, null);
   expectShape("linear", x, null, w.shape[1]);
-  const { policy, key } = precision;
-  const forwardX = rounded(x, policy.activation, alongFeatures, () => key("activation"));
-  const forwardW = roundedWeight(w, alongIn, precision);
-  const y = product({ tensor: forwardX, transposed: false }, { tensor: forwardW, transposed: true }, b);
-  freeRounded(forwardW, w);
-  const kept = keptActivation(x, forwardX, w.tracked, precision);
-  const vjp = (dy: Tensor): (Tensor | null)[] => {
-    const gradients = backward(dy, { x, w, kept }, precision);
-    return b ? [...gradients, sumRows(dy)] : gradients;
-  };
-  const reads = kept === x && w.tracked ? [x] : [];
-  return x.device.tape.record(b ? [x, w, b] : [x, w], y, madeBy(kept, x), vjp, reads);
+  return weighted(x, w, b, precision, products);
 }
-
-/** Q_A(x) as the weight's gradient will read it; the forward product's own version goes where that is another. */
-function keptActivation(x: Tensor, forward: Tensor, read: boolean, { policy, key }: LayerPrecision): Tensor {
-  const both = policy.passes === "both";
-  if (both && !dependsOnAxis(policy.activation)) return forKeeping(forward, x);
-  freeRounded(forward, x);
-  if (!both || !read || !x.device.tape.recording) return x;
-  const along = rounded(x, policy.activation, alongTokens, () => key("activation of the backward pass"));
-  return forKeeping(along, x);
-}
-
-interface Operands {
-  readonly x: Tensor;
-  readonly w: Tensor;
-  /** What of x is kept. */
-  readonly kept: Tensor;
-}
-
-/** [dx, dw], each where it is wanted. */
-function backward(dy: Tensor, { x, w, kept }: Operands, precision: LayerPrecision): (Tensor | null)[] {
-  const { policy, key } = precision;
-  const error = policy.passes === "both" ? policy.error : null;
-  const features = rounded(dy, error, alongFeatures, () => key("error"));
-  const dx = x.tracked ? inputGradient(features, w, precision) : null;
-  const tokens = dependsOnAxis(error)
-    ? rounded(dy, error, alongTokens, () => key("error of the weight's gradient"))
-    : features;
-  const right = { tensor: kept, transposed: false };
-  const dw = w.tracked ? product({ tensor: tokens, transposed: true }, right) : null;
-  if (tokens !== features) freeRounded(tokens, dy);
-  freeRounded(features, dy);
-  return [dx, dw];
-}
-
-/** dx. The weight is rounded again rather than kept: the same codes where its scales do not run along an axis. */
-function inputGradient(error: Tensor, w: Tensor, precision: LayerPrecision): Tensor {
-  const { passes, weight } = precision.policy;
-  const axes = dependsOnAxis(weight) ? alongOut : alongIn;
-  const operand = passes === "both" ? roundedWeight(w, axes, precision) : w;
-  const dx = product({ tensor: error, transposed: false }, { tensor: operand, transposed: false });
-  freeRounded(operand, w);
-  return dx;
-}
-
-/** Q_W(w) for a product that sums over `axes.reduction`. */
-function roundedWeight(w: Tensor, axes: QuantisedAxes, { policy, key }: LayerPrecision): Tensor {
-  const { weight: precision, update } = policy;
-  const random = () => key(axes === alongIn ? "weight" : "weight of the backward pass");
-  if (!isCoded(w)) return rounded(w, precision, axes, random);
-  const asStored =
-    precision === null || same(precision, update) || precision.format === w.encoding.format.name;
-  if (asStored) return w;
-  const values = dequantise(w);
-  const operand = rounded(values, precision, axes, random);
-  w.device.free(values);
-  return operand;
-}
-
-const same = (a: TensorPrecision, b: TensorPrecision | null): boolean =>
-  a === b || (b !== null && JSON.stringify(a) === JSON.stringify(b));
