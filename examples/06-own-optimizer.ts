@@ -5,13 +5,11 @@ const signum: Optimizer = {
   name: "signum",
   summary: "steps of equal size along the sign of the momentum",
   options: { lr: { type: "number", default: 0.01, min: 0, exclusive: true, doc: "η, size of every step" } },
-  moments: () => ({ first: 0.9, second: null }),
+  state: () => ({ m: { role: "first", form: "mean", decay: 0.9 } }),
   uniforms: (_, lr) => ({ lr }),
-  clampScale: () => null,
-  reach: () => null,
   update: ({ w, m, uniform }) => ({
     kind: "additive",
-    weight: w.sub(select(m.gt(0), f32(1), f32(-1)).mul(uniform("lr"))),
+    value: w.sub(select(m.gt(0), f32(1), f32(-1)).mul(uniform("lr"))),
   }),
 };
 

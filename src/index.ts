@@ -104,7 +104,17 @@ export { softmax } from "./ops/softmax.ts";
 export { ParameterSet } from "./nn/parameter-set.ts";
 export { evaluationPass, precisionAt, trainingPass, type Pass } from "./nn/pass.ts";
 export { createGroup, OptimizerGroup, type GroupSpec } from "./optim/group.ts";
-export type { Optimizer } from "./optim/optimizer.ts";
+export type { StatePrecision } from "./optim/fields.ts";
+export type {
+  Change,
+  Optimizer,
+  Reduction,
+  StateField,
+  StateFields,
+  Update,
+  UpdateScope,
+  Variant,
+} from "./optim/optimizer.ts";
 export { optimizers } from "./optim/optimizers.generated.ts";
 export { OptionError } from "./optim/options.ts";
 export { learningRateFactor, type Schedule } from "./optim/schedules.ts";

@@ -3,7 +3,7 @@ import { createGroup } from "../../src/optim/group.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import type { Options } from "../../src/optim/options.ts";
-import type { StatePrecision } from "../../src/optim/update-kernel.ts";
+import type { StatePrecision } from "../../src/optim/fields.ts";
 import { presets } from "../../src/precision/presets.ts";
 import type { Device } from "../../src/tensor/device.ts";
 import { FLOAT32, type Tensor } from "../../src/tensor/tensor.ts";

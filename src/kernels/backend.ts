@@ -70,6 +70,9 @@ export interface MemoryUse {
  * - `write` copies bits: for bf16 and f16 the array holds 16-bit patterns.
  * - `run` throws TypeError when a buffer, uniform or size that the kernel declares is missing, and RangeError
  *   when a slice is too small for the sizes.
+ * - `runAll` does one kernel's work on many tensors in one go, with the results of running call after call. No call may
+ *   read or write what another one writes: backends share the work of all of them out at once. It throws as `run`,
+ *   before anything is written.
  */
 export interface Backend {
   readonly name: string;
@@ -81,6 +84,7 @@ export interface Backend {
   /** The same kernel object gives the same executable: compiling is remembered. */
   compile(kernel: Kernel): Executable;
   run(executable: Executable, call: Call): void;
+  runAll(executable: Executable, calls: readonly Call[]): void;
   /** Stops threads and gives memory back. */
   close(): Promise<void>;
 }

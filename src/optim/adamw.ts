@@ -18,16 +18,17 @@ export const optimizer: Optimizer = {
     epsilon: { type: "number", default: 1e-8, min: 0, doc: "ε, added to √v̂" },
     weightDecay: { type: "number", default: 0.01, min: 0, doc: "λ, decoupled decay, multiplied by η" },
   },
-  moments: (options) => ({ first: numberOf(options, "beta1"), second: numberOf(options, "beta2") }),
+  state: (options) => ({
+    m: { role: "first", form: "mean", decay: numberOf(options, "beta1") },
+    v: { role: "second", decay: numberOf(options, "beta2") },
+  }),
   uniforms: (options, lr) => ({
     lr,
     epsilon: numberOf(options, "epsilon"),
     decay: lr * numberOf(options, "weightDecay"),
   }),
-  clampScale: () => null,
-  reach: () => null,
   update({ w, m, v, uniform }) {
     const step = m.div(v.sqrt().add(uniform("epsilon"))).mul(uniform("lr"));
-    return { kind: "additive", weight: w.sub(w.fma(uniform("decay"), step)) };
+    return { kind: "additive", value: w.sub(w.fma(uniform("decay"), step)) };
   },
 };

@@ -1,21 +1,22 @@
 /** An optimiser at work on a group of parameters: its state in memory, its step. */
-import { format as formatOf, rungsOf, type ScalarFormat } from "../formats/index.ts";
+import { format as formatOf } from "../formats/index.ts";
 import type { PointwiseKernel } from "../kernels/pointwise.ts";
-import type { TensorPrecision } from "../precision/policy.ts";
 import { weylPhase } from "../random/random-bits.ts";
 import { streamKey } from "../random/stream.ts";
-import type { Device } from "../tensor/device.ts";
+import type { TensorCall } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Gradients } from "../tensor/tape.ts";
-import { openPacked } from "../ops/pack.ts";
-import { packedBits } from "../tensor/packing.ts";
-import { FLOAT32, isCoded, sizeOf, type Encoding, type Tensor } from "../tensor/tensor.ts";
-import { freeCoded, quantiseScaled } from "../ops/quantise.ts";
-import { momentUniforms } from "./moments.ts";
+import { FLOAT32, isCoded, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { freeCoded, quantise } from "../ops/quantise.ts";
+import type { StatePrecision } from "./fields.ts";
+import { rungsOf } from "./held.ts";
+import { materialiseKernel } from "./materialise-kernel.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { numberOf, OptionError, resolveOptions, type Options } from "./options.ts";
-import { rootMeanSquare, storeAs } from "./store-weight.ts";
-import { onLadder, updateKernel, type StatePrecision } from "./update-kernel.ts";
+import { reductionKernels, totalName, type ReductionKernels } from "./reduction-kernels.ts";
+import { createSlot, type Slot } from "./slot.ts";
+import { ruleOf, stepUniforms, updateKernel, type Rule } from "./update-kernel.ts";
+import type { Zeros } from "./zeros.ts";
 
 export interface GroupSpec {
   readonly optimizer: Optimizer;
@@ -25,6 +26,10 @@ export interface GroupSpec {
   readonly parameters: readonly Parameter[];
   /** Seed of the stochastic roundings. */
   readonly seed: number;
+  /** What becomes of zero weights under a multiplicative rule. Default keep. */
+  readonly zeros?: Zeros;
+  /** Bound of the magnitude of each gradient value, after `gain`. Default null: none. */
+  readonly clipValue?: number | null;
 }
 
 /** What changes from step to step. */
@@ -35,16 +40,25 @@ export interface StepSettings {
   readonly lrFactor: number;
   /** Factor of every gradient: clipping by norm, or the mean over accumulated batches. Default 1. */
   readonly gain?: number;
+  /** Which sample of the weights the update's own random bits are those of. Default 0. */
+  readonly sample?: number;
 }
 
-interface Slot {
-  readonly parameter: Parameter;
-  /** σ*: the bound of float weights, the top rung of coded ones. */
-  readonly scale: Tensor;
-  readonly state: Readonly<Record<string, Tensor>>;
+/** Which weights a rule that materialises them is to compute. */
+export interface MaterialiseSettings {
+  /** The step that the forward pass belongs to. */
+  readonly t: number;
+  readonly lrFactor: number;
+  /** Draw number within the step; null for evaluation, without noise. */
+  readonly sample: number | null;
 }
 
-const UNBOUNDED = 3.4028234663852886e38;
+interface Work {
+  readonly slot: Slot;
+  readonly gradient: Tensor;
+  /** The gradient as the kernels read it. */
+  readonly g: Tensor;
+}
 
 /** One optimiser on one group. Build with {@link createGroup}. */
 export class OptimizerGroup {
@@ -52,51 +66,145 @@ export class OptimizerGroup {
   readonly options: Options;
   readonly precision: StatePrecision;
   readonly slots: readonly Slot[];
+  private readonly rule: Rule;
   private readonly kernel: PointwiseKernel;
+  private readonly reductions: ReductionKernels | null;
+  private readonly weights: PointwiseKernel | null;
   private readonly seed: number;
+  private readonly clipValue: number;
 
-  constructor(spec: GroupSpec, options: Options, slots: readonly Slot[]) {
+  constructor(spec: GroupSpec, rule: Rule, slots: readonly Slot[]) {
     this.optimizer = spec.optimizer;
-    this.options = options;
+    this.options = rule.options;
     this.precision = spec.precision;
     this.seed = spec.seed;
+    this.clipValue = spec.clipValue ?? 0;
     this.slots = slots;
-    this.kernel = updateKernel(spec.optimizer, options, spec.precision);
+    this.rule = rule;
+    this.kernel = updateKernel(rule);
+    this.reductions = reductionKernels(rule);
+    this.weights = materialiseKernel(rule);
   }
 
-  /** Updates every parameter that has a gradient, in place. */
-  step(gradients: Gradients, { t, lrFactor, gain = 1 }: StepSettings): void {
-    const lr = numberOf(this.options, "lr") * lrFactor;
-    const rates = this.optimizer.moments(this.options);
-    const common = { ...this.optimizer.uniforms(this.options, lr, t), ...momentUniforms(rates, t), gain };
-    for (const slot of this.slots) {
-      const gradient = gradients.get(slot.parameter.tensor);
-      if (gradient) this.update(slot, gradient, common, t);
-    }
+  /** Whether {@link materialise} has to run before every forward pass. */
+  get materialises(): boolean {
+    return this.weights !== null;
   }
 
-  private update(slot: Slot, gradient: Tensor, common: Record<string, number>, t: number): void {
-    const { parameter, scale, state } = slot;
-    const { device, shape } = parameter.tensor;
-    const [key0, key1] = streamKey(this.seed, parameter.name, 0, "update rounding");
-    const g = this.roundedGradient(parameter, gradient, t);
-    const gScale: Record<string, Tensor> = isCoded(g) ? { gScale: g.encoding.scale } : {};
-    openPacked({ w: parameter.tensor, ...state }, (kept) =>
-      device.run(this.kernel, {
-        inputs: { ...kept, g, scale, ...gScale },
-        outputs: kept,
-        uniforms: { ...common, key0, key1, phase: weylPhase(t) },
-        sizes: { rows: 1, columns: sizeOf(shape) },
-      }),
+  /** Names of parameters with weights that are zero for ever, and how many of each. */
+  get immovable(): readonly { readonly name: string; readonly zeros: number; readonly of: number }[] {
+    return this.slots.flatMap(({ parameter, immovable }) =>
+      immovable > 0 ? [{ name: parameter.name, zeros: immovable, of: sizeOf(parameter.tensor.shape) }] : [],
     );
-    if (g !== gradient && isCoded(g)) freeCoded(g);
   }
 
-  private roundedGradient(parameter: Parameter, gradient: Tensor, t: number): Tensor {
+  /**
+   * Computes the weights of the next forward pass into new float32 tensors, which belong to the step that is open (else
+   * to the caller). Does nothing for rules that keep the weight itself.
+   */
+  materialise({ t, lrFactor, sample }: MaterialiseSettings): void {
+    const { weights, slots } = this;
+    if (!weights || slots.length === 0) return;
+    const common = this.numbers({ t, lrFactor });
+    const calls = slots.map(({ parameter, scale, state }): TensorCall => {
+      const { device, shape } = parameter.tensor;
+      parameter.tensor = device.empty(shape, FLOAT32, true);
+      const [own0, own1] = this.ownKey(parameter, t, sample ?? 0);
+      return {
+        inputs: { scale, ...state },
+        outputs: { w: parameter.tensor },
+        uniforms: { ...common, noise: sample === null ? 0 : 1, own0, own1 },
+        sizes: { rows: 1, columns: sizeOf(shape) },
+      };
+    });
+    slots[0].parameter.tensor.device.runAll(weights, calls);
+  }
+
+  /** Updates every parameter that has a gradient, in place: one dispatch, after the reductions of rules that have some. */
+  step(gradients: Gradients, settings: StepSettings): void {
+    const work = this.slots.flatMap((slot): Work[] => {
+      const gradient = gradients.get(slot.parameter.tensor);
+      return gradient ? [{ slot, gradient, g: this.rounded(slot.parameter, gradient, settings.t) }] : [];
+    });
+    if (work.length === 0) return;
+    const { device } = work[0].gradient;
+    const common = this.numbers(settings);
+    const totals = this.reduce(work, common);
+    const phase = weylPhase(settings.t);
+    const calls = work.map(({ slot, g }, i): TensorCall => {
+      const { parameter, state, before } = slot;
+      const [key0, key1] = streamKey(this.seed, parameter.name, 0, "update rounding");
+      const [own0, own1] = this.ownKey(parameter, settings.t, settings.sample ?? 0);
+      return {
+        inputs: { ...this.elements(slot, g), ...state, ...before, ...totals[i] },
+        outputs: {},
+        uniforms: { ...common, key0, key1, phase, own0, own1 },
+        sizes: { rows: 1, columns: sizeOf(parameter.tensor.shape) },
+      };
+    });
+    device.runAll(this.kernel, calls);
+    for (const total of totals) for (const tensor of Object.values(total)) device.free(tensor);
+    for (const { g, gradient } of work) if (g !== gradient && isCoded(g)) freeCoded(g);
+  }
+
+  /** Numbers of whole tensors, by the names the update reads them by. */
+  private reduce(
+    work: readonly Work[],
+    uniforms: Readonly<Record<string, number>>,
+  ): Record<string, Tensor>[] {
+    const { reductions } = this;
+    if (!reductions) return work.map(() => ({}));
+    const { device } = work[0].gradient;
+    const make = (length: number): Record<string, Tensor> =>
+      Object.fromEntries(reductions.reductions.map((name) => [name, device.empty([length])]));
+    const heights = work.map(
+      ({ gradient: { shape } }) => sizeOf(shape) / Math.max(1, shape[shape.length - 1] ?? 1),
+    );
+    const partials = heights.map(make);
+    const totals = work.map(() => make(1));
+    if (reductions.reductions.length > 0) {
+      const calls = work.map(({ slot, g }, i): TensorCall => {
+        const sizes = {
+          rows: heights[i],
+          columns: sizeOf(slot.parameter.tensor.shape) / Math.max(1, heights[i]),
+        };
+        return { inputs: this.elements(slot, g), outputs: partials[i], uniforms, sizes };
+      });
+      device.runAll(reductions.partial, calls);
+    }
+    const calls = work.map(({ slot }, i): TensorCall => {
+      const numbers = Object.fromEntries(reductions.numbers.map((name) => [name, slot.state[name]]));
+      const outputs = Object.entries(totals[i]).map(([name, tensor]) => [totalName(name), tensor] as const);
+      return {
+        inputs: { ...partials[i], ...numbers },
+        outputs: { ...Object.fromEntries(outputs), ...slot.before },
+        uniforms,
+        sizes: { rows: 1, columns: heights[i] },
+      };
+    });
+    device.runAll(reductions.total, calls);
+    for (const partial of partials) for (const tensor of Object.values(partial)) device.free(tensor);
+    return totals;
+  }
+
+  private elements({ parameter, scale }: Slot, g: Tensor): Record<string, Tensor> {
+    return { w: parameter.tensor, g, scale, ...(isCoded(g) ? { gScale: g.encoding.scale } : {}) };
+  }
+
+  /** The numbers that all tensors share. */
+  private numbers({ t, lrFactor, gain = 1 }: StepSettings): Record<string, number> {
+    const lr = numberOf(this.options, "lr") * lrFactor;
+    return { ...stepUniforms(this.rule, lr, t), gain, clip: this.clipValue };
+  }
+
+  private ownKey({ name }: Parameter, t: number, sample: number) {
+    return streamKey(this.seed, name, t, `weights of sample ${sample}`);
+  }
+
+  private rounded(parameter: Parameter, gradient: Tensor, t: number): Tensor {
     const { gradient: precision } = this.precision;
     if (!precision) return gradient;
-    const key = streamKey(this.seed, parameter.name, t, "gradient rounding");
-    return quantiseScaled(gradient, precision, null, key);
+    return quantise(gradient, precision, 0, streamKey(this.seed, parameter.name, t, "gradient rounding"));
   }
 
   /** Everything a checkpoint keeps besides the weights themselves, by name. */
@@ -113,16 +221,16 @@ export class OptimizerGroup {
 /**
  * Prepares an optimiser for a group: weights move into their format, state is made.
  *
- * @throws OptionError for options the optimiser does not have; RangeError for an all-zero weight on a ladder.
+ * @throws OptionError for options the optimiser does not have, and formats that cannot hold its fields.
  */
 export async function createGroup(spec: GroupSpec): Promise<OptimizerGroup> {
-  const { optimizer, precision } = spec;
+  const { optimizer, precision, zeros = "keep", clipValue = null } = spec;
   const options = resolveOptions(`optimiser ${optimizer.name}`, optimizer.options, spec.options);
   checkReach(optimizer, options, precision);
+  const rule = ruleOf(optimizer, options, precision, clipValue !== null);
   const slots: Slot[] = [];
-  for (const parameter of spec.parameters)
-    slots.push(await createSlot(parameter, optimizer, options, precision));
-  return new OptimizerGroup(spec, options, slots);
+  for (const parameter of spec.parameters) slots.push(await createSlot(parameter, rule, zeros, spec.seed));
+  return new OptimizerGroup(spec, rule, slots);
 }
 
 /** A step's kernel counts rungs in a float32's integers. */
@@ -131,66 +239,10 @@ const MOST_RUNGS = 2 ** 20;
 function checkReach(optimizer: Optimizer, options: Options, { weight }: StatePrecision): void {
   const ladder = weight ? rungsOf(formatOf(weight.format)) : null;
   if (!ladder) return;
-  const rungs = (optimizer.reach(options) ?? 0) * ladder.perOctave;
+  const rungs = (optimizer.reach?.(options) ?? 0) / ladder.octavesPerRung;
   if (rungs <= MOST_RUNGS) return;
   throw new OptionError(
     `logrung: with these options a step of ${optimizer.name} could move a weight by ${rungs.toPrecision(3)} rungs, ` +
       `wants at most ${MOST_RUNGS}: lower lr or bound`,
   );
-}
-
-async function createSlot(
-  parameter: Parameter,
-  optimizer: Optimizer,
-  options: Options,
-  precision: StatePrecision,
-): Promise<Slot> {
-  const { device } = parameter.tensor;
-  const multiple = optimizer.clampScale(options) ?? (onLadder(precision.weight) ? DEFAULT_TOP : null);
-  const fixed = onLadder(precision.weight) ? precision.weight?.scale : undefined;
-  const bound = typeof fixed === "number" ? fixed : await boundOf(parameter, multiple);
-  if (precision.weight) storeAs(parameter, precision.weight, bound);
-  const { tensor } = parameter;
-  const scale = isCoded(tensor)
-    ? tensor.encoding.scale
-    : device.keep(device.tensor(new Float32Array([bound]), [1]));
-  const rates = optimizer.moments(options);
-  const state: Record<string, Tensor> = {};
-  if (rates.first !== null) state.m = zeros(device, tensor.shape, precision.moment.first);
-  if (rates.second !== null) state.v = zeros(device, tensor.shape, precision.moment.second);
-  return { parameter, scale, state };
-}
-
-/** σ*: a multiple of the initial root mean square; without one, what float32 holds. */
-async function boundOf({ tensor }: Parameter, multiple: number | null): Promise<number> {
-  return multiple === null ? UNBOUNDED : multiple * (await rootMeanSquare(tensor));
-}
-
-/** The top rung of an additive optimiser's weights on a ladder, in root mean squares: room for weights to grow. */
-const DEFAULT_TOP = 16;
-
-/** @throws OptionError for a format that has no zero: moments start there. */
-function zeroCodeOf({ name, info }: ScalarFormat): number {
-  if (info.zeroCode !== null) return info.zeroCode;
-  throw new OptionError(
-    `logrung: ${name} has no zero, from which moments start: hold them in another format`,
-  );
-}
-
-function zeros(device: Device, shape: readonly number[], precision: TensorPrecision | null): Tensor {
-  const encoding: Encoding = precision ? momentEncoding(device, precision) : FLOAT32;
-  const size = sizeOf(shape);
-  if (encoding.kind !== "coded") return device.keep(device.tensor(new Float32Array(size), shape));
-  const codes = encoding.format.bits <= 8 ? new Uint8Array(size) : new Uint16Array(size);
-  return device.keep(device.tensor(codes.fill(zeroCodeOf(encoding.format)), shape, encoding));
-}
-
-const units = new WeakMap<Device, Tensor>();
-
-/** Moments have fixed scales inside their kernel; the encoding's own scale is one, shared. */
-function momentEncoding(device: Device, { format }: TensorPrecision): Encoding {
-  const unit = units.get(device) ?? device.keep(device.tensor(new Float32Array([1]), [1]));
-  units.set(device, unit);
-  const packed = packedBits(formatOf(format).bits) < 8;
-  return { kind: "coded", format: formatOf(format), scale: unit, scaleAxis: null, packed };
 }

@@ -26,9 +26,10 @@ export const optimizer: Optimizer = {
     weightDecay: { type: "number", default: 0, min: 0, doc: "λ, multiplicative decay; 0 is none" },
     roundGradient: { type: "choice", default: "auto", choices: ["auto", "always", "never"], doc: "round ĝ to an integer first: auto does so for float32 weights, as published, and leaves it to the rungs on a ladder" },
   },
-  moments(options) {
-    const momentum = numberOf(options, "momentum");
-    return { first: momentum > 0 ? momentum : null, second: numberOf(options, "beta") };
+  state(options) {
+    const decay = numberOf(options, "momentum");
+    const v = { role: "second", decay: numberOf(options, "beta") } as const;
+    return decay > 0 ? { m: { role: "first", form: "mean", decay }, v } : { v };
   },
   uniforms(options, lr) {
     const decay = numberOf(options, "weightDecay");

@@ -24,9 +24,10 @@ export const optimizer: Optimizer = {
     bound: { type: "number", default: 10, min: 0, exclusive: true, doc: "cap of |ĝ|; 10 in the reference code, 8 in the paper" },
     scale: { type: "number", default: 3, min: 0, exclusive: true, doc: "σ* as a multiple of the initial root mean square; 1, 2 or 3 in the paper" },
   },
-  moments(options) {
-    const momentum = numberOf(options, "momentum");
-    return { first: momentum > 0 ? momentum : null, second: numberOf(options, "beta") };
+  state(options) {
+    const decay = numberOf(options, "momentum");
+    const v = { role: "second", decay: numberOf(options, "beta") } as const;
+    return decay > 0 ? { m: { role: "first", form: "mean", decay }, v } : { v };
   },
   uniforms: (options, lr) => ({ octaves: -lr * Math.LOG2E, bound: numberOf(options, "bound") }),
   clampScale: (options) => numberOf(options, "scale"),

@@ -55,12 +55,12 @@ export class Device {
 
   /** Runs a kernel. */
   run(kernel: Kernel, call: TensorCall): void {
-    this.backend.run(this.backend.compile(kernel), {
-      inputs: slicesOf(call.inputs),
-      outputs: slicesOf(call.outputs),
-      sizes: call.sizes,
-      ...(call.uniforms ? { uniforms: call.uniforms } : {}),
-    });
+    this.backend.run(this.backend.compile(kernel), backendCall(call));
+  }
+
+  /** Runs a kernel on many tensors in one dispatch. No call may read or write what another one writes. */
+  runAll(kernel: Kernel, calls: readonly TensorCall[]): void {
+    this.backend.runAll(this.backend.compile(kernel), calls.map(backendCall));
   }
 
   /**
@@ -105,6 +105,13 @@ export class Device {
     return this.backend.close();
   }
 }
+
+const backendCall = (call: TensorCall): Call => ({
+  inputs: slicesOf(call.inputs),
+  outputs: slicesOf(call.outputs),
+  sizes: call.sizes,
+  ...(call.uniforms ? { uniforms: call.uniforms } : {}),
+});
 
 function slicesOf(slices: Slices): Record<string, BufferSlice> {
   const out: Record<string, BufferSlice> = {};

@@ -2,8 +2,8 @@
 import { createGroup, type GroupSpec, type OptimizerGroup } from "../optim/group.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { Options } from "../optim/options.ts";
-import type { StatePrecision } from "../optim/update-kernel.ts";
 import { layerOfParameter, policyAt } from "../precision/layers.ts";
+import type { StatePrecision } from "../optim/fields.ts";
 import type { Policy } from "../precision/policy.ts";
 import type { Parameter, ParameterKind } from "../tensor/parameter.ts";
 

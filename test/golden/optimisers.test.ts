@@ -8,7 +8,7 @@ import { optimizer as madam } from "../../src/optim/madam.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
 import type { Options } from "../../src/optim/options.ts";
 import type { TensorPrecision } from "../../src/precision/policy.ts";
-import type { StatePrecision } from "../../src/optim/update-kernel.ts";
+import type { StatePrecision } from "../../src/optim/fields.ts";
 import { normal } from "../../src/random/normal.ts";
 import { Device } from "../../src/tensor/device.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";

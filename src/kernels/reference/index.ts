@@ -82,11 +82,15 @@ class ReferenceBackend implements Backend {
   }
 
   run(executable: Executable, call: Call): void {
+    this.runAll(executable, [call]);
+  }
+
+  runAll(executable: Executable, calls: readonly Call[]): void {
     const prepared = this.compiled.get(executable.kernel);
     if (!prepared || prepared !== executable)
       throw new TypeError(`logrung: kernel "${executable.kernel.name}" was compiled by another backend`);
-    checkCall(prepared.kernel, call);
-    prepared.runner(call);
+    for (const call of calls) checkCall(prepared.kernel, call);
+    for (const call of calls) prepared.runner(call);
   }
 
   async close(): Promise<void> {

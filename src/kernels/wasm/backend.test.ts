@@ -54,6 +54,23 @@ describe("the wasm backend", () => {
     expect(() => backend.write({ buffer, offset: 0 }, new Float32Array(2))).toThrow(/was freed/);
   });
 
+  it("runs one kernel on many tensors in one dispatch, whatever their sizes", async () => {
+    for (const options of [{ threads: 1, features: { shared: false } }, { threads: 2 }]) {
+      const backend = await create(options);
+      const lengths = [5, 0, 200_000, 64, 1, 129, 70_000, ...Array.from({ length: 40 }, (_, i) => 3 * i)];
+      const calls = lengths.map((length) => incrementCall(backend, length));
+      for (let round = 0; round < 2; round++) backend.runAll(backend.compile(increment), calls);
+      backend.runAll(backend.compile(increment), []);
+      for (const [i, length] of lengths.entries()) {
+        const values = await backend.read(calls[i].inputs.x, "f32", length);
+        expect(values.every((x) => x === 2)).toBe(true);
+      }
+      const short = { ...calls[2], sizes: { rows: 1, columns: 200_001 } };
+      expect(() => backend.runAll(backend.compile(increment), [calls[0], short])).toThrow(RangeError);
+      expect((await backend.read(calls[0].inputs.x, "f32", 1))[0]).toBe(2);
+    }
+  });
+
   it("refuses executables of another backend, and runs after close", async () => {
     const [a, b] = [await create({ threads: 2 }), await create({ threads: 1 })];
     const call = incrementCall(a, 100_000);

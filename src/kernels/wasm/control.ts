@@ -25,11 +25,16 @@ export const CONTROL = {
   callerMayWait: 448,
   /** Written once: turns of a spinning loop before a thread sleeps. */
   spins: 452,
+  /** Calls of the kernel in one dispatch, and where their argument blocks lie, one after the other. */
+  calls: 512,
+  blocks: 516,
 } as const;
 
-/** Where the argument block lies. */
+/** Where the argument block of a single call lies. */
 export const ARGUMENTS = 1024;
-const SCRATCH = ARGUMENTS + ARGUMENT_WORDS * 4;
+/** Bytes of an argument block. */
+export const BLOCK_BYTES = ARGUMENT_WORDS * 4;
+const SCRATCH = ARGUMENTS + BLOCK_BYTES;
 
 /** Scratch of a thread. */
 export const scratchOf = (thread: number): number => SCRATCH + thread * SCRATCH_BYTES;
@@ -68,19 +73,36 @@ function spinWhile(code: Code, condition: () => void): void {
   );
 }
 
-/** Calls table entry `slot` with (thread, threads, arguments, scratch). */
+/**
+ * Calls table entry `slot` with (part, threads, arguments, scratch) for every call of the dispatch. The part a thread
+ * takes moves on by one from call to call, so that what does not divide evenly, or is too small to divide, does not
+ * always fall to the first thread.
+ */
 function callSlot(module: Module, code: Code, thread: () => void, slot: () => void): void {
-  thread();
-  loadAt(code, CONTROL.threads).i32(ARGUMENTS);
-  thread();
-  code.i32(SCRATCH_BYTES).op("i32.mul").i32(SCRATCH).op("i32.add");
-  slot();
-  code.callIndirect(module.type(["i32", "i32", "i32", "i32"]));
+  const call = code.local("i32");
+  const calls = code.local("i32");
+  code.i32(0).set(call);
+  loadAt(code, CONTROL.calls).set(calls);
+  code.while(
+    () => code.get(call).get(calls).op("i32.lt_s"),
+    () => {
+      thread();
+      code.get(call).op("i32.add");
+      loadAt(code, CONTROL.threads).op("i32.rem_u");
+      loadAt(code, CONTROL.threads);
+      loadAt(code, CONTROL.blocks).get(call).i32(BLOCK_BYTES).op("i32.mul").op("i32.add");
+      thread();
+      code.i32(SCRATCH_BYTES).op("i32.mul").i32(SCRATCH).op("i32.add");
+      slot();
+      code.callIndirect(module.type(["i32", "i32", "i32", "i32"]));
+      code.get(call).i32(1).op("i32.add").set(call);
+    },
+  );
 }
 
 /**
- * The module that every thread instantiates with its own table: `loop(thread, seen)`, `dispatch(slot,
- * threads)`, `wait()`, and `spin()`, to time it.
+ * The module that every thread instantiates with its own table: `loop(thread, seen)`, `dispatch(slot, threads,
+ * calls, blocks)`, `wait()`, and `spin()`, to time it.
  */
 export function controlModule(target: Target): Uint8Array<ArrayBuffer> {
   const { maximumPages, shared } = target;
@@ -88,8 +110,10 @@ export function controlModule(target: Target): Uint8Array<ArrayBuffer> {
   defineLoop(module);
   module.function([], [], "spin", (code) => spinWhile(code, () => code.i32(1)));
   const wait = defineWait(module);
-  module.function(["i32", "i32"], ["i32"], "dispatch", (code, slot, threads) => {
+  module.function(["i32", "i32", "i32", "i32"], ["i32"], "dispatch", (code, slot, threads, calls, blocks) => {
     code.i32(0).get(threads).memory("i32.atomic.store", CONTROL.threads);
+    code.i32(0).get(calls).memory("i32.atomic.store", CONTROL.calls);
+    code.i32(0).get(blocks).memory("i32.atomic.store", CONTROL.blocks);
     code
       .get(threads)
       .i32(1)

@@ -4,7 +4,7 @@ import type { StorageType } from "../program.ts";
 import { storageBytes } from "../program.ts";
 import { checkCall } from "../validate.ts";
 import { calibrate, type Calibration } from "./calibrate.ts";
-import { ARGUMENTS, scratchOf } from "./control.ts";
+import { ARGUMENTS, BLOCK_BYTES, scratchOf } from "./control.ts";
 import { describe, type WasmInfo } from "./describe.ts";
 import { probeEngine, type Engine } from "./engine.ts";
 import { attentionLowering } from "./attention.ts";
@@ -98,6 +98,7 @@ class WasmBackend implements Backend {
   private readonly address = (slice: BufferSlice): number => this.heap.address(slice);
   private arguments: Arguments;
   private workspace: WasmBuffer | null = null;
+  private blocks: WasmBuffer | null = null;
 
   constructor(engine: Engine, calibration: Calibration, target: Target, heap: Heap, pool: Pool) {
     this.engine = engine;
@@ -114,7 +115,7 @@ class WasmBackend implements Backend {
       gemm: gemmLowering(variant, gflops),
       attention: attentionLowering(variant, gflops),
     };
-    this.arguments = this.argumentViews();
+    this.arguments = argumentViews(heap.memory.buffer, ARGUMENTS);
   }
 
   get memory() {
@@ -154,9 +155,7 @@ class WasmBackend implements Backend {
   }
 
   run(executable: Executable, call: Call): void {
-    const compiled = this.compiled.get(executable.kernel);
-    if (compiled !== executable || compiled === undefined)
-      throw new TypeError(`logrung: kernel "${executable.kernel.name}" was compiled by another backend`);
+    const compiled = this.own(executable);
     checkCall(compiled.kernel, call);
     const { lowered, slot, constants } = compiled;
     const threads = this.threadsFor(lowered.cost(call));
@@ -168,8 +167,48 @@ class WasmBackend implements Backend {
     this.pool.dispatch(slot, threads);
   }
 
+  /** Kernels with a workspace (gemm) share it, so their calls run one after the other. */
+  runAll(executable: Executable, calls: readonly Call[]): void {
+    const compiled = this.own(executable);
+    for (const call of calls) checkCall(compiled.kernel, call);
+    const { lowered, slot, constants } = compiled;
+    if (calls.length === 0) return;
+    if (lowered.workspace) {
+      for (const call of calls) this.run(executable, call);
+      return;
+    }
+    const threads = this.threadsFor(calls.reduce((sum, call) => sum + lowered.cost(call), 0));
+    const first = this.blocksFor(calls.length);
+    const { buffer } = this.heap.memory;
+    calls.forEach((call, i) => {
+      const views = argumentViews(buffer, first + i * BLOCK_BYTES);
+      views.words[0] = constants | 0;
+      lowered.encode(call, this.address, views, threads);
+    });
+    this.pool.dispatch(slot, threads, calls.length, first);
+  }
+
   async close(): Promise<void> {
     await this.pool.close();
+  }
+
+  /** @throws TypeError when another backend compiled it. */
+  private own(executable: Executable): Compiled {
+    const compiled = this.compiled.get(executable.kernel);
+    if (compiled !== executable || compiled === undefined)
+      throw new TypeError(`logrung: kernel "${executable.kernel.name}" was compiled by another backend`);
+    return compiled;
+  }
+
+  /** Argument blocks of a dispatch of many calls; they stay for the next one. */
+  private blocksFor(calls: number): number {
+    const bytes = calls * BLOCK_BYTES;
+    if (!this.blocks || this.blocks.bytes < bytes) {
+      if (this.blocks) this.heap.release(this.blocks);
+      this.blocks = null;
+      this.blocks = this.heap.allocate(bytes);
+    }
+    return this.blocks.address;
   }
 
   /** All threads, or the caller alone where waking the others costs more than they would save. */
@@ -212,15 +251,12 @@ class WasmBackend implements Backend {
 
   /** The argument block. An unshared memory leaves its old buffer behind when it grows. */
   private currentArguments(): Arguments {
-    if (this.arguments.words.length === 0) this.arguments = this.argumentViews();
+    if (this.arguments.words.length === 0) this.arguments = argumentViews(this.heap.memory.buffer, ARGUMENTS);
     return this.arguments;
   }
-
-  private argumentViews(): Arguments {
-    const { buffer } = this.heap.memory;
-    return {
-      words: new Int32Array(buffer, ARGUMENTS, ARGUMENT_WORDS),
-      floats: new Float32Array(buffer, ARGUMENTS, ARGUMENT_WORDS),
-    };
-  }
 }
+
+const argumentViews = (buffer: ArrayBufferLike, address: number): Arguments => ({
+  words: new Int32Array(buffer, address, ARGUMENT_WORDS),
+  floats: new Float32Array(buffer, address, ARGUMENT_WORDS),
+});

@@ -1,12 +1,12 @@
 /** Threads that run wasm kernels together: the caller is thread 0, the others loop inside wasm. */
-import { CONTROL, LEAVE, SPIN_MICROSECONDS, STATUS, controlModule } from "./control.ts";
+import { ARGUMENTS, CONTROL, LEAVE, SPIN_MICROSECONDS, STATUS, controlModule } from "./control.ts";
 import type { Target } from "./lowering.ts";
 import { builtin } from "./host.ts";
 import { WorkerError, startThread, type Thread } from "./worker.ts";
 import { workerSource, type PlacedModule, type StartMessage } from "./worker-source.ts";
 
 interface ControlExports {
-  readonly dispatch: (slot: number, threads: number) => number;
+  readonly dispatch: (slot: number, threads: number, calls: number, blocks: number) => number;
   readonly wait: () => number;
   readonly spin: () => void;
 }
@@ -78,12 +78,13 @@ export class Pool {
   /**
    * Runs a kernel on `threads` threads (one, or all) and returns when all are done.
    *
+   * @param calls  how often, with argument blocks that lie one after the other from `blocks` on.
    * @throws WorkerError when another thread failed; the pool is of no use afterwards.
    */
-  dispatch(slot: number, threads: number): void {
+  dispatch(slot: number, threads: number, calls = 1, blocks: number = ARGUMENTS): void {
     if (this.broken) throw this.broken;
     if (threads > 1 && this.pending.length > 0) this.send();
-    this.complete(slot, threads);
+    this.complete(slot, threads, calls, blocks);
   }
 
   /** Ends the threads. */
@@ -110,10 +111,10 @@ export class Pool {
     this.complete(LEAVE, this.threads);
   }
 
-  private complete(slot: number, threads: number): void {
+  private complete(slot: number, threads: number, calls = 0, blocks = 0): void {
     let status: number;
     try {
-      status = this.control.dispatch(slot, threads);
+      status = this.control.dispatch(slot, threads, calls, blocks);
       while (status === STATUS.waiting) {
         if (this.others.some((thread) => thread.ended())) status = STATUS.failed;
         else status = this.control.wait();

@@ -1,0 +1,69 @@
+/** How a number of the optimiser lies in memory: its storage, its scale, and its steps on a ladder. */
+import { format as formatOf, type ScalarFormat } from "../formats/index.ts";
+import { codeStorage, decodeValue, encodeValue } from "../kernels/codec.ts";
+import { select, type StorageType, type Value } from "../kernels/program.ts";
+import type { TensorPrecision } from "../precision/policy.ts";
+
+/** null is float32. */
+export type Held = TensorPrecision | null;
+
+export const storageOf = (held: Held): StorageType => (held ? codeStorage(formatOf(held.format)) : "f32");
+
+/** Formats that reach this far have a range of their own, as float32 has, and no scale. */
+const OWN_RANGE = 2 ** 16;
+
+/** Whether codes stand for multiples of a scale: ladders and small floats and integers do, bf16 does not. */
+export const isScaled = (held: Held): held is TensorPrecision =>
+  held !== null && held.scale !== "none" && formatOf(held.format).info.max < OWN_RANGE;
+
+/** The largest value at scale 1, which a scale maps to the largest value to be held. */
+export const largestOf = ({ format }: TensorPrecision): number => formatOf(format).info.max;
+
+/** The value of what memory holds, at scale 1. */
+export const readHeld = (held: Held, stored: Value): Value =>
+  held ? decodeValue(formatOf(held.format), stored) : stored;
+
+/** What memory is to hold for a value at scale 1. */
+export const writeHeld = (held: Held, x: Value, bits?: Value): Value =>
+  held ? encodeValue(formatOf(held.format), x, held.rounding, bits) : x;
+
+/** A logarithmic ladder as a rule climbs it. */
+export interface Rungs {
+  /** log₂ of the ratio of neighbouring rungs. */
+  readonly octavesPerRung: number;
+  /** Magnitude fields of the lowest rung that is not zero, and of the top. */
+  readonly lowest: number;
+  readonly highest: number;
+  /** Whether the magnitude field 0 is zero. */
+  readonly hasZero: boolean;
+}
+
+/** The rungs of a format; null for formats that are no ladders. */
+export function rungsOf({ coding }: ScalarFormat): Rungs | null {
+  if (coding.kind !== "ladder") return null;
+  return { octavesPerRung: 1 / coding.rungsPerOctave, lowest: 1, highest: coding.rungs, hasZero: true };
+}
+
+export const rungsHeld = (held: Held): Rungs | null => (held ? rungsOf(formatOf(held.format)) : null);
+
+/** k ← clamp(k + delta, lowest, highest); the sign above it stays, and so does zero. */
+export function climb({ lowest, highest, hasZero }: Rungs, code: Value, delta: Value): Value {
+  const moved = onRung({ lowest, highest }, code, delta);
+  return hasZero ? select(code.and(highest).ne(0), moved, code) : moved;
+}
+
+/** The same, but from zero it steps onto the ladder. */
+export function onRung(
+  { lowest, highest }: Pick<Rungs, "lowest" | "highest">,
+  code: Value,
+  delta: Value,
+): Value {
+  const k = code.and(highest).asI32().add(delta).max(lowest).min(highest);
+  return k.asU32().or(code.and(highest + 1));
+}
+
+/** Flips the sign of x by the code's sign bit, which lies just above the magnitude field. */
+export function bySignBit({ highest }: Rungs, code: Value, x: Value): Value {
+  const sign = code.shl(31 - Math.log2(highest + 1)).and(0x80000000);
+  return x.asU32().xor(sign).asF32();
+}

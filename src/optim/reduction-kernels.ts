@@ -1,0 +1,89 @@
+/** Numbers of whole tensors: two passes of `rows`, and the next value of every number that is kept. */
+import type { Value } from "../kernels/program.ts";
+import { rows, type ReduceOp, type RowsKernel } from "../kernels/rows.ts";
+import { element, output, scalar } from "../kernels/signature.ts";
+import type { TensorNumber } from "./optimizer.ts";
+import {
+  beforeOf,
+  elementInputs,
+  gradientOf,
+  reducedName,
+  uniformTypes,
+  weightValue,
+  type Rule,
+} from "./update-kernel.ts";
+
+/** The kernels, and the names of what they write. */
+export interface ReductionKernels {
+  /** Per row of the tensor: every reduction, as output `reduced.<name>`. */
+  readonly partial: RowsKernel;
+  /** Of those rows, one row each: `reduced.<name>`, and for every kept number `<number>.before` and `<number>`. */
+  readonly total: RowsKernel;
+  readonly reductions: readonly string[];
+  readonly numbers: readonly string[];
+}
+
+interface Reduced {
+  readonly op: ReduceOp;
+  readonly value: Value;
+}
+
+/** null where the rule needs no number of whole tensors. */
+export function reductionKernels(rule: Rule): ReductionKernels | null {
+  const numbers = rule.fields.filter((f) => f.field.role === "number");
+  const names = reductionNames(rule);
+  if (names.length === 0 && numbers.length === 0) return null;
+  const uniforms = uniformTypes(rule);
+  const ops: Record<string, ReduceOp> = {};
+  const partial = rows(`${rule.optimizer.name} reductions`, elementInputs(rule), uniforms, (program) => {
+    const all = reductionsOf(rule, program.scope as Readonly<Record<string, Value>>);
+    for (const [name, { op }] of Object.entries(all)) ops[name] = op;
+    const found = program.reduceAll(all);
+    for (const name of names) program.perRow[name] = output("f32", found[name]);
+  });
+  const inputs = {
+    ...Object.fromEntries(names.map((name) => [name, element("f32")])),
+    ...Object.fromEntries(numbers.map(({ name }) => [name, scalar("f32")])),
+  };
+  const total = rows(`${rule.optimizer.name} totals`, inputs, uniforms, (program) => {
+    const scope = program.scope as Readonly<Record<string, Value>>;
+    const found = program.reduceAll(
+      Object.fromEntries(names.map((name) => [totalName(name), { op: ops[name], value: scope[name] }])),
+    );
+    const uniform = (name: string): Value => scope[name];
+    const reduced = (name: string): Value => found[totalName(reducedName(name))];
+    for (const name of names) program.perRow[totalName(name)] = output("f32", found[totalName(name)]);
+    for (const { name, field } of numbers) {
+      const before = scope[name];
+      program.perRow[beforeOf(name)] = output("f32", before);
+      program.perRow[name] = output("f32", (field as TensorNumber).next({ before, reduced, uniform }));
+    }
+  });
+  return { partial, total, reductions: names, numbers: numbers.map(({ name }) => name) };
+}
+
+/** What the total of a reduction is called, beside the numbers of its rows. */
+export const totalName = (name: string): string => `total.${name}`;
+
+function reductionNames(rule: Rule): string[] {
+  const own = Object.keys(rule.optimizer.reductions?.(rule.options) ?? {});
+  return [...own, ...runningMoments(rule).map((name) => `${name}.largest`)].map(reducedName);
+}
+
+/** First moments whose top follows the largest gradient. */
+const runningMoments = ({ fields }: Rule): string[] =>
+  fields.flatMap(({ name, unit }) => (typeof unit === "object" && unit.kind === "running" ? [name] : []));
+
+function reductionsOf(rule: Rule, scope: Readonly<Record<string, Value>>): Record<string, Reduced> {
+  const g = gradientOf(rule, scope);
+  const held = rule.optimizer.materialise ? null : rule.precision.weight;
+  const w = weightValue(held, scope.w, scope.scale);
+  const uniform = (name: string): Value => scope[name];
+  const own = Object.entries(rule.optimizer.reductions?.(rule.options) ?? {}).map(
+    ([name, { op, value }]) => [reducedName(name), { op, value: value({ w, g, uniform }) }] as const,
+  );
+  const largest = runningMoments(rule).map(
+    (name) => [reducedName(`${name}.largest`), { op: "max" as const, value: g.abs() }] as const,
+  );
+  return Object.fromEntries([...own, ...largest]);
+}

@@ -1,0 +1,151 @@
+/** One parameter under an optimiser: its state in memory. */
+import { format as formatOf } from "../formats/index.ts";
+import { streamKey } from "../random/stream.ts";
+import { randomBits, uniformFloat } from "../random/random-bits.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { FLOAT32, isCoded, readValues, sizeOf, type Encoding, type Tensor } from "../tensor/tensor.ts";
+import type { HeldField } from "./fields.ts";
+import { isScaled, largestOf, rungsHeld, type Held } from "./held.ts";
+import { encodeAs, storeAs } from "./store-weight.ts";
+import { beforeOf, type Rule } from "./update-kernel.ts";
+import { rootMeanSquareOf, startingValues, type Zeros } from "./zeros.ts";
+
+export interface Slot {
+  readonly parameter: Parameter;
+  /** σ*; where the weight is codes of a scaled format, what the codes are multiples of. */
+  readonly scale: Tensor;
+  /** Every field, by name. */
+  readonly state: Readonly<Record<string, Tensor>>;
+  /** The numbers of the tensor as they were before the step: `<number>.before`. */
+  readonly before: Readonly<Record<string, Tensor>>;
+  /** Elements that are zero and stay so under a multiplicative rule. */
+  readonly immovable: number;
+}
+
+const UNBOUNDED = 3.4028234663852886e38;
+
+/** The top of an additive optimiser's weights in formats with a scale, in root mean squares: room for weights to grow. */
+const DEFAULT_TOP = 16;
+
+/** Prepares a parameter: initial values, the weight into its format, every field. */
+export async function createSlot(
+  parameter: Parameter,
+  rule: Rule,
+  zeros: Zeros,
+  seed: number,
+): Promise<Slot> {
+  const { tensor } = parameter;
+  const { device } = tensor;
+  const { optimizer, options, precision, variant } = rule;
+  const multiplies = (optimizer.reach?.(options) ?? null) !== null;
+  const read = await readValues(tensor);
+  const moved = multiplies ? startingValues(read, parameter.name, zeros, seed) : read;
+  const rms = rootMeanSquareOf(moved);
+  const top = topOf(rule, rms);
+  const [key0, key1] = streamKey(seed, parameter.name, 0, "optimiser's initial weights");
+  const random = (index: number): number => uniformFloat(randomBits(index, key0, key1));
+  const values = optimizer.initial?.(moved, { options, variant, scale: top, random }) ?? moved;
+  if (values !== read) device.backend.write(tensor.storage.slice(), Float32Array.from(values));
+  const scale = placeWeight(parameter, rule, top);
+  const state: Record<string, Tensor> = {};
+  const before: Record<string, Tensor> = {};
+  for (const field of rule.fields) {
+    const made = createField(device, field, {
+      shape: tensor.shape,
+      values,
+      rms,
+      top,
+      weight: precision.weight,
+      scale,
+    });
+    state[field.name] = made;
+    if (field.field.role === "number") before[beforeOf(field.name)] = scalarTensor(device, 0);
+  }
+  const zero = rungsHeld(precision.weight)?.hasZero !== false;
+  const immovable = multiplies && zero ? zerosAmong(values) : 0;
+  return { parameter, scale, state, before, immovable };
+}
+
+function zerosAmong(values: Float32Array | Float64Array): number {
+  let count = 0;
+  for (const value of values) if (value === 0) count++;
+  return count;
+}
+
+/** σ*: the policy's number, or a multiple of the initial root mean square; without either, what float32 holds. */
+function topOf({ optimizer, options, precision: { weight } }: Rule, rms: number): number {
+  if (isScaled(weight) && typeof weight.scale === "number") return weight.scale;
+  const multiple = optimizer.clampScale?.(options) ?? (isScaled(weight) ? DEFAULT_TOP : null);
+  if (multiple === null) return UNBOUNDED;
+  // An all-zero tensor on a ladder has no scale: any will do, as its weights stay zero or, under an additive rule, grow.
+  return isScaled(weight) && rms === 0 ? 1 : multiple * rms;
+}
+
+/** Moves the weight into its format. @returns σ*, or what the codes are multiples of. */
+function placeWeight(parameter: Parameter, { optimizer, precision: { weight } }: Rule, top: number): Tensor {
+  const { tensor } = parameter;
+  const { device } = tensor;
+  const scale = scalarTensor(device, isScaled(weight) ? top / largestOf(weight) : top);
+  if (optimizer.materialise) {
+    device.free(tensor);
+    return scale;
+  }
+  if (weight) storeAs(parameter, weight, isScaled(weight) ? scale : unitOf(device));
+  return scale;
+}
+
+interface FieldFacts {
+  readonly shape: readonly number[];
+  readonly values: ArrayLike<number>;
+  readonly rms: number;
+  readonly top: number;
+  readonly weight: Held;
+  readonly scale: Tensor;
+}
+
+function createField(device: Device, { name, field, held }: HeldField, facts: FieldFacts): Tensor {
+  const { shape, values, rms, top, weight, scale } = facts;
+  switch (field.role) {
+    case "number": {
+      const first = field.init({ rms, scale: top });
+      if (name !== "scale") return scalarTensor(device, first);
+      device.backend.write(
+        scale.storage.slice(),
+        Float32Array.of(isScaled(weight) ? first / largestOf(weight) : first),
+      );
+      return scale;
+    }
+    case "part": {
+      const tensor = device.keep(device.tensor(field.init(values), shape));
+      return weight ? encodeAs(tensor, weight, isScaled(weight) ? scale : unitOf(device)) : tensor;
+    }
+    default:
+      return zeroTensor(device, shape, held);
+  }
+}
+
+const scalarTensor = (device: Device, value: number): Tensor =>
+  device.keep(device.tensor(new Float32Array([value]), [1]));
+
+/** Code 0 is zero in every format that has one, and the lowest rung in others. */
+function zeroTensor(device: Device, shape: readonly number[], held: Held): Tensor {
+  const encoding: Encoding = held
+    ? { kind: "coded", format: formatOf(held.format), scale: unitOf(device), scaleAxis: null }
+    : FLOAT32;
+  const tensor = device.keep(device.empty(shape, encoding));
+  const size = sizeOf(shape);
+  const narrow = isCoded(tensor) && tensor.encoding.format.bits <= 8;
+  const wide = isCoded(tensor) ? new Uint16Array(size) : new Float32Array(size);
+  device.backend.write(tensor.storage.slice(), narrow ? new Uint8Array(size) : wide);
+  return tensor;
+}
+
+const units = new WeakMap<Device, Tensor>();
+
+/** One, shared: the scale of codes that have none, or whose kernel knows it. */
+function unitOf(device: Device): Tensor {
+  const unit = units.get(device) ?? scalarTensor(device, 1);
+  units.set(device, unit);
+  return unit;
+}
