@@ -15,7 +15,8 @@ import type { Optimizer } from "./optimizer.ts";
 import { numberOf, OptionError, resolveOptions, type Options } from "./options.ts";
 import { reductionKernels, totalName, type ReductionKernels } from "./reduction-kernels.ts";
 import { createSlot, type Slot } from "./slot.ts";
-import { ruleOf, stepUniforms, updateKernel, type Rule } from "./update-kernel.ts";
+import { ruleOf, stepUniforms, type Rule } from "./rule.ts";
+import { updateKernel } from "./update-kernel.ts";
 import type { Zeros } from "./zeros.ts";
 
 export interface GroupSpec {

@@ -3,7 +3,7 @@ import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
 import type { Value } from "../kernels/program.ts";
 import { element, output, scalar, type Input } from "../kernels/signature.ts";
 import { storageOf } from "./held.ts";
-import { ownBits, uniformTypes, weightValue, type Rule } from "./update-kernel.ts";
+import { ownBits, uniformTypes, weightValue, type Rule } from "./rule.ts";
 
 /**
  * Inputs: every part, `scale`. Output: `w`, float32. Uniforms: those of the step, `noise`, `own0`, `own1`.

@@ -109,6 +109,9 @@ export interface UpdateScope {
   readonly uniform: (name: string) => Value;
 }
 
+/** What a gradient is made from. */
+export type GradientScope = Pick<UpdateScope, "w" | "g" | "uniform">;
+
 /** What `materialise` is computed from. */
 export interface MaterialiseScope {
   /** The value of a part. */
@@ -145,12 +148,14 @@ export interface Variant {
   readonly onLadder: boolean;
   /** log₂ of the ratio of neighbouring rungs; null off the ladder. */
   readonly octavesPerRung: number | null;
+  /** How many rungs the ladder has, zero not counted; null off it. */
+  readonly rungs: number | null;
 }
 
 /** A number of the whole tensor, found before its elements are updated. */
 export interface Reduction {
   readonly op: "sum" | "max" | "min";
-  value(scope: Pick<UpdateScope, "w" | "g" | "uniform">): Value;
+  value(scope: GradientScope): Value;
 }
 
 /** What `initial` may draw from and keep to. */
@@ -174,6 +179,8 @@ export interface Optimizer {
   /** Numbers of step t ≥ 1, all f32 uniforms of the kernel: nothing recompiles when they change. */
   uniforms(options: Options, lr: number, t: number, variant: Variant): Readonly<Record<string, number>>;
   update(scope: UpdateScope, variant: Variant): Update;
+  /** The gradient as moments, reductions and the update see it, where that is another: with a decay of weights added. */
+  gradient?(scope: GradientScope): Value;
   /** σ* as a multiple of the tensor's initial root mean square; null, and by default, weights are not bounded. */
   clampScale?(options: Options): number | null;
   /**

@@ -11,7 +11,7 @@ import {
   uniformTypes,
   weightValue,
   type Rule,
-} from "./update-kernel.ts";
+} from "./rule.ts";
 
 /** The kernels, and the names of what they write. */
 export interface ReductionKernels {
@@ -75,9 +75,9 @@ const runningMoments = ({ fields }: Rule): string[] =>
   fields.flatMap(({ name, unit }) => (typeof unit === "object" && unit.kind === "running" ? [name] : []));
 
 function reductionsOf(rule: Rule, scope: Readonly<Record<string, Value>>): Record<string, Reduced> {
-  const g = gradientOf(rule, scope);
   const held = rule.optimizer.materialise ? null : rule.precision.weight;
   const w = weightValue(held, scope.w, scope.scale);
+  const g = gradientOf(rule, scope, w);
   const uniform = (name: string): Value => scope[name];
   const own = Object.entries(rule.optimizer.reductions?.(rule.options) ?? {}).map(
     ([name, { op, value }]) => [reducedName(name), { op, value: value({ w, g, uniform }) }] as const,

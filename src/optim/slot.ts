@@ -8,7 +8,7 @@ import { FLOAT32, isCoded, readValues, sizeOf, type Encoding, type Tensor } from
 import type { HeldField } from "./fields.ts";
 import { isScaled, largestOf, rungsHeld, type Held } from "./held.ts";
 import { encodeAs, storeAs } from "./store-weight.ts";
-import { beforeOf, type Rule } from "./update-kernel.ts";
+import { beforeOf, type Rule } from "./rule.ts";
 import { rootMeanSquareOf, startingValues, type Zeros } from "./zeros.ts";
 
 export interface Slot {

@@ -1,0 +1,94 @@
+/** The weight as a program reads it, and its change written back: a value, or a number of rungs. */
+import { format as formatOf } from "../formats/index.ts";
+import { roundingMagic, roundingMagicBits } from "../formats/log2-fixed.ts";
+import type { Value } from "../kernels/program.ts";
+import { output, type Output } from "../kernels/signature.ts";
+import {
+  bySignBit,
+  climb,
+  isScaled,
+  largestOf,
+  rungsHeld,
+  storageOf,
+  writeHeld,
+  type Held,
+  type Rungs,
+} from "./held.ts";
+import type { Change, FieldValues, UpdateScope } from "./optimizer.ts";
+import { beforeOf, weightValue, type Rule, type Values } from "./rule.ts";
+import { signOf } from "./sign.ts";
+
+const movesScale = ({ fields }: Rule): boolean =>
+  fields.some(({ name, field }) => name === "scale" && field.role === "number");
+
+/** What codes are multiples of, before the step and after it. */
+export function scalesOf(rule: Rule, scope: Values): FieldValues {
+  return { before: movesScale(rule) ? scope[beforeOf("scale")] : scope.scale, value: scope.scale };
+}
+
+/** σ* */
+export function boundOf({ precision: { weight } }: Rule, { scale }: Values): Value {
+  const largest = isScaled(weight) ? largestOf(weight) : 1;
+  return largest === 1 ? scale : scale.mul(largest);
+}
+
+export function weightScope(rule: Rule, scope: Values): Pick<UpdateScope, "w" | "bySign"> {
+  const { precision, optimizer } = rule;
+  if (optimizer.materialise) return { w: scope.w, bySign: (x) => x.mul(signOf(scope.w)) };
+  const w = weightValue(precision.weight, scope.w, scalesOf(rule, scope).before);
+  const rungs = rungsHeld(precision.weight);
+  const signed = precision.weight !== null && formatOf(precision.weight.format).info.signBit !== null;
+  if (rungs && signed) return { w, bySign: (x) => bySignBit(rungs, scope.w, x) };
+  return { w, bySign: (x) => x.mul(signOf(w)) };
+}
+
+/** A weight or part after its change, in its storage. */
+export function changed(rule: Rule, change: Change, scope: Values, name: string, bits: Value): Output {
+  const held = rule.precision.weight;
+  const storage = storageOf(held);
+  const scale = scalesOf(rule, scope);
+  const rungs = rungsHeld(held);
+  if (change.kind === "multiplicative" && held && rungs) {
+    const whole = rungsOf(held, rungs, change, movesScale(rule) ? scale : null, bits);
+    return output(storage, climb(rungs, scope[name], whole));
+  }
+  const old = weightValue(held, scope[name], scale.before);
+  const value =
+    change.kind === "additive"
+      ? change.value
+      : bounded(old.mul(times(change.octaves, change.unit ?? 1).exp2()), boundOf(rule, scope));
+  return output(storage, writeHeld(held, isScaled(held) ? value.div(scale.value) : value, bits));
+}
+
+const bounded = (w: Value, top: Value): Value => w.clamp(top.neg(), top);
+const times = (x: Value, factor: number): Value => (factor === 1 ? x : x.mul(factor));
+
+/** round(Δ log₂|w| in rungs): from here on integers are added, no float weight anywhere. */
+function rungsOf(
+  { rounding }: NonNullable<Held>,
+  { octavesPerRung }: Rungs,
+  { octaves, unit = 1 }: Extract<Change, { kind: "multiplicative" }>,
+  scale: FieldValues | null,
+  bits: Value,
+): Value {
+  const moved = scale
+    ? scale.before
+        .div(scale.value)
+        .log2()
+        .mul(1 / octavesPerRung)
+    : null;
+  const perUnit = unit / octavesPerRung;
+  if (rounding !== "stochastic") {
+    const steps = times(octaves, perUnit);
+    return nearestInteger(moved ? steps.add(moved) : steps);
+  }
+  // ⌊x + u⌋ = round(x + u - ½)
+  const shifted = octaves.fma(perUnit, moved ? moved.sub(1.5) : -1.5);
+  return nearestInteger(shifted.add(fromOneToTwo(bits)));
+}
+
+/** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
+const fromOneToTwo = (bits: Value): Value => bits.shr(9).or(0x3f800000).asF32();
+
+/** |x| < 2²² rounded to the nearest integer, ties to even: adding 1.5 · 2²³ leaves it in the low bits of the sum. */
+const nearestInteger = (x: Value): Value => x.add(roundingMagic).asI32().sub(roundingMagicBits);
