@@ -40,6 +40,10 @@ export interface Rungs {
 
 /** The rungs of a format; null for formats that are no ladders. */
 export function rungsOf({ coding }: ScalarFormat): Rungs | null {
+  if (coding.kind === "natural-ladder") {
+    const highest = 2 ** coding.magnitudeBits - 1;
+    return { octavesPerRung: coding.step * Math.LOG2E, lowest: 0, highest, hasZero: false };
+  }
   if (coding.kind !== "ladder") return null;
   return { octavesPerRung: 1 / coding.rungsPerOctave, lowest: 1, highest: coding.rungs, hasZero: true };
 }

@@ -128,16 +128,17 @@ function createField(device: Device, { name, field, held }: HeldField, facts: Fi
 const scalarTensor = (device: Device, value: number): Tensor =>
   device.keep(device.tensor(new Float32Array([value]), [1]));
 
-/** Code 0 is zero in every format that has one, and the lowest rung in others. */
+/** Zeros; in formats without a zero, the code 0: their least number. */
 function zeroTensor(device: Device, shape: readonly number[], held: Held): Tensor {
   const encoding: Encoding = held
     ? { kind: "coded", format: formatOf(held.format), scale: unitOf(device), scaleAxis: null }
     : FLOAT32;
   const tensor = device.keep(device.empty(shape, encoding));
   const size = sizeOf(shape);
+  const code = isCoded(tensor) ? (tensor.encoding.format.info.zeroCode ?? 0) : 0;
   const narrow = isCoded(tensor) && tensor.encoding.format.bits <= 8;
   const wide = isCoded(tensor) ? new Uint16Array(size) : new Float32Array(size);
-  device.backend.write(tensor.storage.slice(), narrow ? new Uint8Array(size) : wide);
+  device.backend.write(tensor.storage.slice(), (narrow ? new Uint8Array(size) : wide).fill(code));
   return tensor;
 }
 

@@ -79,8 +79,8 @@ function rungsOf(
     : null;
   const perUnit = unit / octavesPerRung;
   if (rounding !== "stochastic") {
-    const steps = times(octaves, perUnit);
-    return nearestInteger(moved ? steps.add(moved) : steps);
+    const steps = moved ? times(octaves, perUnit).add(moved) : times(octaves, perUnit);
+    return nearestInteger(rounding === "floor" ? steps.floor() : steps);
   }
   // ⌊x + u⌋ = round(x + u - ½)
   const shifted = octaves.fma(perUnit, moved ? moved.sub(1.5) : -1.5);

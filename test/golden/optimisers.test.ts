@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createReferenceBackend } from "../../src/kernels/reference/index.ts";
 import { createGroup, type OptimizerGroup } from "../../src/optim/group.ts";
 import { optimizer as adamw } from "../../src/optim/adamw.ts";
+import { optimizer as integerMadam } from "../../src/optim/integer-madam.ts";
 import { optimizer as lnsMadam } from "../../src/optim/lns-madam.ts";
 import { optimizer as madam } from "../../src/optim/madam.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
@@ -42,6 +43,12 @@ async function prepare(
     });
   return { parameter, group, step };
 }
+
+/** The vectors have twelve digits; σ* is a float32. */
+const nearly = async (bench: Bench, expected: readonly number[]) => {
+  const values = await readValues(bench.parameter.tensor);
+  expected.forEach((x, i) => expect(values[i]).toBeCloseTo(x, 7));
+};
 
 const near = async (bench: Bench, expected: readonly number[]) => {
   const values = await readValues(bench.parameter.tensor);
@@ -84,6 +91,50 @@ it("refuses moments in a format that has no zero to start from", async () => {
   const second: TensorPrecision = { format: "lns12-eta0.001", rounding: "nearest-even", scale: "none" };
   const precision = { ...float32, moment: { first: null, second } };
   await expect(prepare(madam, {}, p0, precision)).rejects.toThrow(/lns12-eta0.001 has no zero/);
+});
+
+describe("integer-madam's golden vector", () => {
+  const top = 0.85183625187;
+  const k0 = [0, 1000, 4095, 7];
+  const started = k0.map((k, i) => Math.sign(p0[i]) * top * Math.exp(-0.001 * k));
+  /** σ* is that of p0, whatever the values started from. */
+  const scale = top / Math.sqrt(started.reduce((sum, x) => sum + x * x, 0) / 4);
+
+  it("in float32", async () => {
+    const bench = await prepare(integerMadam, { init: "weights", scale }, started);
+    await bench.step(g1, 1);
+    await nearly(bench, [0.843360339545, -0.310254930418, 0.0141879684857, 0]);
+    await bench.step(g2, 2);
+    await nearly(bench, [0.848435712475, -0.306247719628, 0.0141879684857, 0]);
+  });
+
+  it("in codes, which count k from the other end", async () => {
+    const weight: TensorPrecision = { format: "lns12-eta0.001", rounding: "nearest-even", scale: top };
+    const bench = await prepare(integerMadam, { init: "weights" }, started.slice(0, 3), {
+      ...float32,
+      weight,
+    });
+    const rungs = async () =>
+      [...(await readTensor(bench.parameter.tensor))].map((code) => 4095 - (Number(code) & 4095));
+    expect(await rungs()).toEqual([0, 1000, 4095]);
+    await bench.step(g1.slice(0, 3), 1);
+    expect(await rungs()).toEqual([10, 1010, 4095]);
+    await bench.step(g2.slice(0, 3), 2);
+    expect(await rungs()).toEqual([4, 1023, 4095]);
+  });
+
+  it("starts from rungs drawn from all but the last, signs kept", async () => {
+    const values = Array.from({ length: 3000 }, (_, i) => (i % 3) - 1);
+    const weight: TensorPrecision = { format: "lns8-eta0.01", rounding: "nearest-even", scale: 1 };
+    const bench = await prepare(integerMadam, {}, values.filter(Boolean), { ...float32, weight });
+    const codes = [...(await readTensor(bench.parameter.tensor))].map(Number);
+    expect(codes.map((code) => code >> 8)).toEqual(values.filter(Boolean).map((x) => (x < 0 ? 1 : 0)));
+    const k = codes.map((code) => 255 - (code & 255));
+    expect(Math.min(...k)).toBe(0);
+    expect(Math.max(...k)).toBe(254);
+    const mean = k.reduce((a, b) => a + b, 0) / k.length;
+    expect(Math.abs(mean - 127)).toBeLessThan(4 * Math.sqrt((255 ** 2 - 1) / 12 / k.length));
+  });
 });
 
 /** Gradients of a noisy quadratic, the same for every implementation. */
