@@ -3,6 +3,7 @@ import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
 import { splitCorpus, type Corpus, type Split } from "../src/data/corpus.ts";
 import { loadOwnSource } from "../src/data/own-source.ts";
 import { loadText } from "../src/data/text.ts";
+import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
 import { createReferenceBackend } from "../src/kernels/reference/index.ts";
 import { createWasmBackend } from "../src/kernels/wasm/index.ts";
@@ -20,7 +21,7 @@ import {
 } from "../src/train/checkpoint-folder.ts";
 import { type Checkpoint, CheckpointError } from "../src/train/checkpoint.ts";
 import { isJsonObject, type JsonObject } from "../src/train/json.ts";
-import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
+import { createTrainer, type LanguageTrainer, type TrainerState } from "../src/train/language-trainer.ts";
 import { readRunConfig } from "../src/train/run-folder.ts";
 import { misfit, restore } from "../src/train/snapshot.ts";
 import { resolveConfig, type OptimizerConfig, type TrainConfig } from "./config/resolve.ts";
@@ -88,7 +89,23 @@ function buildTrainer(config: TrainConfig, policy: Policy, device: Device): Prom
     seed: config.seed,
     dropout,
     gradientClip: config.gradientClip > 0 ? config.gradientClip : null,
+    gradientClipValue: config.gradientClipValue > 0 ? config.gradientClipValue : null,
+    accumulate: config.accumulate,
+    average: averageOf(config),
+    zeros: config.zeros,
+    groups: config.groups.map(({ pattern, optimizer, precision }) => ({
+      pattern,
+      ...optimizerOf(optimizer),
+      ...(precision === undefined ? {} : { policy: parsePolicy(precision) }),
+    })),
   });
+}
+
+/** Averages move by less than a code's distance a step, so they are rounded stochastically. */
+function averageOf({ average: { decay, format } }: TrainConfig) {
+  if (decay === 0) return null;
+  const coded = formatOf(format).coding.kind !== "float32";
+  return { decay, precision: coded ? ({ format, rounding: "stochastic", scale: "tensor" } as const) : null };
 }
 
 /** The name has been checked by the configuration. */
@@ -131,6 +148,16 @@ export async function restoreSession(
     throw new CheckpointError(loaded.path, "unfit", fault, offer);
   }
   restore(tensors, loaded.checkpoint.tensors);
+  trainer.resume(loaded.step, trainerState(loaded.checkpoint.metadata));
+}
+
+/** What the trainer kept; older checkpoints say nothing of it. */
+function trainerState({ trainer }: JsonObject): TrainerState {
+  const plateau = isJsonObject(trainer) ? trainer.plateau : undefined;
+  if (!isJsonObject(plateau)) return {};
+  const { best, waited, factor } = plateau;
+  const known = typeof waited === "number" && typeof factor === "number";
+  return known ? { plateau: { best: typeof best === "number" ? best : null, waited, factor } } : {};
 }
 
 function otherRun({ config: saved }: JsonObject, config: TrainConfig): string | undefined {

@@ -5,6 +5,7 @@ import type { LoopResult } from "../src/train/loop.ts";
 import { formatCount, formatDuration } from "../src/train/progress.ts";
 import type { MemoryParts, RunResult, RunSummary } from "../src/train/run-summary.ts";
 import { printable } from "./printable.ts";
+import type { TrainConfig } from "./config/resolve.ts";
 import type { Session } from "./session.ts";
 
 /** The figures at the end of a run. Peak memory is the system's own measure of the process. */
@@ -52,10 +53,48 @@ export function describeState(
     `model    ${name}, ${formatCount(parameters)} parameters (${layers} layers, width ${width}, ${heads} heads, context ${context})`,
     `text     ${corpus.name}, ${formatCount(corpus.bytes.length)} bytes`,
     `update   ${config.optimizer.name}, biases and norms${config.exempt.embeddings ? " and embeddings" : ""} ${config.exempt.optimizer.name}`,
+    ...config.groups.map(
+      ({ pattern, optimizer }) => `group    ${pattern}: ${optimizer.name}, lr ${optimizer.lr}`,
+    ),
+    `schedule ${describeSchedule(config)}`,
+    ...(config.average.decay > 0
+      ? [`average  of weights, decay ${config.average.decay}, ${config.average.format}`]
+      : []),
     `formats  ${formats}`,
     ...overrides.map((line) => `layers   ${line}`),
     `state    ${formatCount(stateBytes)} bytes, ${perParameter} a parameter (float32 AdamW: 12): ${memoryLine(memory)}`,
     `threads  ${threads}`,
+  ];
+}
+
+function describeSchedule({
+  schedule,
+  optimizer,
+  gradientClip,
+  gradientClipValue,
+  accumulate,
+}: TrainConfig): string {
+  return [
+    `${schedule.name} from lr ${optimizer.lr}`,
+    schedule.warmup > 0 ? `warm-up over ${Number((100 * schedule.warmup).toFixed(3))} % of the steps` : "",
+    gradientClip > 0 ? `gradients clipped to norm ${gradientClip}` : "",
+    gradientClipValue > 0 ? `to values of ${gradientClipValue}` : "",
+    accumulate > 1 ? `batches in ${accumulate} parts` : "",
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+/** What a user should know before a run goes on for hours: weights that can never move. */
+export function warnings({ trainer }: Session): string[] {
+  const stuck = trainer.groups.flatMap(({ immovable }) => immovable);
+  if (stuck.length === 0) return [];
+  const names = stuck.map(({ name, zeros, of }) =>
+    zeros === of ? name : `${name} (${zeros} of ${of} weights)`,
+  );
+  return [
+    `warning: zeros that a multiplicative rule can never move: ${names.join(", ")}; ` +
+      `zeros=redraw, floor or exempt are remedies`,
   ];
 }
 

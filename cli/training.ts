@@ -20,7 +20,7 @@ import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
 import { loadCorpus, openSession, restoreSession, type Session, splitOf } from "./session.ts";
 import { expectSameText, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
-import { describeState, resultLines, summaryOf } from "./summary.ts";
+import { describeState, resultLines, summaryOf, warnings } from "./summary.ts";
 
 /** Trains. @returns the exit code. @throws what resolving, reading and training throw. */
 export async function train(request: TrainRequest, context: CommandContext): Promise<number> {
@@ -66,6 +66,7 @@ async function runIn(
   const { config, trainer } = session;
   const progress = createProgress(context.stderr, { color: context.env.NO_COLOR === undefined });
   for (const line of describeState(session, corpus, folder.path)) progress.note(line);
+  for (const line of warnings(session)) progress.note(line);
   if (start.folder !== undefined) progress.note(`going on after step ${start.step}`);
   const { steps: before } = await readRunMetrics(folder.path);
   const result = await trainingLoop({
@@ -92,6 +93,7 @@ async function runIn(
         seed: config.seed,
         corpus: corpus.sha256,
         formats: formatsOf(tensors),
+        trainer: JSON.parse(JSON.stringify(trainer.state)) as JsonObject,
         config: JSON.parse(JSON.stringify(config)) as JsonObject,
       };
       await folder.saveCheckpoint(
@@ -143,7 +145,7 @@ async function finish(
   result: LoopResult,
   { stdout, stderr, json, signal }: CommandContext,
 ): Promise<number> {
-  const sampled = await sampleOf(session, signal);
+  const sampled = await session.trainer.evaluating(() => sampleOf(session, signal));
   const figures = summaryOf(session, folder.path, result);
   const tensors = session.trainer.tensors();
   const ladders = ladderGroups(await snapshot(tensors), formatsOf(tensors));

@@ -48,11 +48,14 @@ async function run(context: CommandContext): Promise<void> {
       if (!json) stdout.write(show(piece));
     };
     if (!json) stdout.write(show(prompt));
-    for await (const symbol of sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options)) {
-      say(stream.push([symbol]));
-      await breathe();
-      if (signal.aborted) break;
-    }
+    await trainer.evaluating(async () => {
+      const symbols = sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options);
+      for await (const symbol of symbols) {
+        say(stream.push([symbol]));
+        await breathe();
+        if (signal.aborted) break;
+      }
+    });
     say(stream.end());
     stdout.write(
       json ? `${JSON.stringify({ run: path, step: position.step, prompt, text, ...options })}\n` : "\n",

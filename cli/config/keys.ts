@@ -23,6 +23,7 @@ export const aliases: Readonly<Record<string, string>> = {
   context: "model.context",
   optimizer: "optimizer.name",
   lr: "optimizer.lr",
+  ema: "average.decay",
   schedule: "schedule.name",
   prompt: "sample.prompt",
 };

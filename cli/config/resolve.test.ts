@@ -109,7 +109,7 @@ describe("complaints", () => {
     [["--steps=1.5"], '"steps" is 1.5, wants a whole number'],
     [["--steps="], '"steps" is "", wants a number'],
     [["--backend=wasn"], '"backend" is "wasn" (did you mean "wasm"? known: wasm, reference)'],
-    [["--optimizer=adam"], '"optimizer.name" is "adam" (did you mean "adamw"? known: '],
+    [["--optimizer=adammw"], '"optimizer.name" is "adammw" (did you mean "adamw"? known: '],
     [["--optimizer.betta=1"], 'unknown key "optimizer.betta" of lns-madam (did you mean "beta"? known: lr, '],
     [["--exempt.optimizer.bound=1"], 'unknown key "exempt.optimizer.bound" of adamw'],
     [["--exempt.embeddings=yes"], '"exempt.embeddings" is "yes", wants true or false'],
@@ -174,6 +174,70 @@ describe("keys", () => {
       properties: { steps: { type: "integer", default: 1500 }, model: { additionalProperties: false } },
     });
   });
+});
+
+describe("groups", () => {
+  const withGroups = async (groups: unknown, ...flags: string[]): Promise<TrainConfig> => {
+    await writeFile(join(folder, "groups.json"), JSON.stringify({ recipe: "own-source", groups }));
+    return train("groups.json", ...flags);
+  };
+
+  it("have the run's rule with other options, or one of their own", async () => {
+    const [near, far] = (
+      await withGroups([
+        { pattern: "block.0.*", optimizer: { lr: 0.5 } },
+        { pattern: "head", optimizer: { name: "sgd" }, precision: "state16" },
+      ])
+    ).groups;
+    expect(near.optimizer).toMatchObject({ name: "lns-madam", lr: 0.5, momentum: 0.9 });
+    expect(near.precision).toBeUndefined();
+    expect(far.optimizer).toEqual({
+      name: "sgd",
+      lr: 0.1,
+      momentum: 0.9,
+      dampening: 0,
+      nesterov: "off",
+      weightDecay: 0,
+    });
+    expect(far.precision).toBe("state16");
+  });
+
+  it("resolve to themselves, and name what is wrong with them", async () => {
+    const config = await withGroups([{ pattern: "*.bias", optimizer: { lr: 0.5 } }]);
+    const base = JSON.parse(JSON.stringify(config)) as JsonObject;
+    expect(await resolveConfig({ base })).toEqual(config);
+    await expect(withGroups([{ pattern: "a", optimizer: { name: "sdg" } }])).rejects.toThrow(
+      /"groups\.0\.optimizer\.name" is "sdg" \(did you mean "sgd"/,
+    );
+    await expect(withGroups([{ optimizer: {} }])).rejects.toThrow(/groups\.0\.pattern/);
+    await expect(withGroups([], "--accumulate=3")).rejects.toThrow(
+      /"accumulate" is 3, wants a divisor of "batch", 8/,
+    );
+    await expect(withGroups([], "--ema=0.9", "--average.format=lns9")).rejects.toThrow(
+      /unknown format "lns9"/,
+    );
+  });
+});
+
+it("integer-madam's weights lie on its ladder unless they are said to lie elsewhere", async () => {
+  const precision = async (...flags: string[]) =>
+    (await train("own-source", "--optimizer=integer-madam", ...flags)).precision;
+  const own = { preset: "fp32", update: { format: "lns12-eta0.001" } };
+  expect(await precision()).toMatchObject(own);
+  expect(await precision("--precision.activation=bf16")).toMatchObject({ ...own, activation: "bf16" });
+  expect(await precision("--precision=state8")).toBe("state8");
+});
+
+it("a run of an older version lacks keys, and may go on", async () => {
+  const wanted = await train("own-source");
+  const later = ["groups", "zeros", "average", "accumulate", "gradientClipValue"];
+  const saved = JSON.parse(JSON.stringify(wanted)) as Record<string, unknown>;
+  for (const key of later) delete saved[key];
+  const { name, warmup, final } = wanted.schedule;
+  const old = { ...saved, schedule: { name, warmup, final } } as JsonObject;
+  expect(await resolveConfig({ base: old })).toEqual(wanted);
+  expect(resumeConflicts(old, wanted)).toEqual([]);
+  expect(resumeConflicts(old, await train("own-source", "--ema=0.9"))).toEqual(["average"]);
 });
 
 it("resumeConflicts names what must stay", async () => {

@@ -1,6 +1,7 @@
 /** From what the user gave (recipe, file, flags) to one complete, checked configuration. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
@@ -19,9 +20,18 @@ import { configSchema, type ParsedConfig } from "./schema.ts";
 /** An optimiser's name and all of its options. */
 export type OptimizerConfig = { readonly name: string } & Options;
 
-/** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
-export interface TrainConfig extends Omit<ParsedConfig, "optimizer" | "exempt" | "precision"> {
+/** A group of parameters with a rule of its own. */
+export interface GroupConfig {
+  readonly pattern: string;
   readonly optimizer: OptimizerConfig;
+  /** As `parsePolicy` takes it; left out, the run's. */
+  readonly precision?: string | JsonObject;
+}
+
+/** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
+export interface TrainConfig extends Omit<ParsedConfig, "optimizer" | "exempt" | "precision" | "groups"> {
+  readonly optimizer: OptimizerConfig;
+  readonly groups: readonly GroupConfig[];
   readonly exempt: { readonly optimizer: OptimizerConfig; readonly embeddings: boolean };
   /** As `parsePolicy` takes it. */
   readonly precision: string | JsonObject;
@@ -42,16 +52,26 @@ export interface ConfigRules {
   readonly optimizerNames: readonly string[];
   /** Options of an optimiser; undefined for an unknown name. */
   optimizerKeys(name: string): OptionSchema | undefined;
-  /** The policy used where none is asked for. */
-  defaultPrecision(optimizer: string): string;
+  /** The policy used where none is asked for: a preset, or a policy's entries over one. */
+  defaultPrecision(optimizer: string): string | JsonObject;
 }
 
-/** The registries' own rules. LNS-Madam moves weights by rungs, so it starts with weights on a ladder. */
+/** Weights of B-bit Madam as published: 12 bits and a sign, rounded to the nearest rung, everything else in float32. */
+const bitMadam: JsonObject = {
+  preset: "fp32",
+  update: { format: "lns12-eta0.001", rounding: "nearest-even", scale: "tensor" },
+};
+const ladders: Readonly<Record<string, string | JsonObject>> = {
+  "lns-madam": "state8",
+  "integer-madam": bitMadam,
+};
+
+/** The registries' own rules. Optimisers that move weights by rungs start with weights on a ladder. */
 export const registryRules: ConfigRules = {
   optimizerNames: Object.keys(optimizers),
   optimizerKeys: (name) =>
     Object.hasOwn(optimizers, name) ? optimizers[name as keyof typeof optimizers].options : undefined,
-  defaultPrecision: (optimizer) => (optimizer === "lns-madam" ? "state8" : "fp32"),
+  defaultPrecision: (optimizer) => (Object.hasOwn(ladders, optimizer) ? ladders[optimizer] : "fp32"),
 };
 
 /**
@@ -73,27 +93,60 @@ export async function resolveConfig(
   if (needsData && request.base === undefined) {
     throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt']);
   }
+  return completed(config, rules, cwd);
+}
+
+/**
+ * The configuration of a run as it would be resolved today: what an older version did not know takes its default.
+ *
+ * @throws as {@link resolveConfig}.
+ */
+export function completeConfig(saved: JsonObject): TrainConfig {
+  return completed(check(saved), registryRules, process.cwd());
+}
+
+function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
   checkModel(config);
+  checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);
+  if (config.average.decay > 0) format(config.average.format);
+  const optimizer = resolveOptimizer("optimizer", config.optimizer, rules);
   return {
     ...config,
     data: withPath(config, cwd),
-    optimizer: resolveOptimizer("optimizer", config.optimizer, rules),
+    optimizer,
     exempt: {
       ...config.exempt,
       optimizer: resolveOptimizer("exempt.optimizer", config.exempt.optimizer, rules),
     },
+    groups: config.groups.map((group, i) => resolveGroup(`groups.${i}`, group, optimizer, rules)),
     precision,
     ...(config.output !== undefined && { output: resolve(cwd, config.output) }),
   };
 }
 
+/** Options that are not named are the run's own where the rule is. */
+function resolveGroup(
+  key: string,
+  { pattern, optimizer: given, precision }: ParsedConfig["groups"][number],
+  main: OptimizerConfig,
+  rules: ConfigRules,
+): GroupConfig {
+  const { name = main.name } = given;
+  const base = name === main.name ? main : {};
+  const optimizer = resolveOptimizer(`${key}.optimizer`, { ...base, ...given, name }, rules);
+  if (precision === undefined) return { pattern, optimizer };
+  parsePolicy(precision);
+  return { pattern, optimizer, precision: precision as string | JsonObject };
+}
+
 /** Roles that are not named keep to what suits the optimiser. */
 function resolvePrecision({ precision, optimizer }: ParsedConfig, rules: ConfigRules): string | JsonObject {
-  const preset = rules.defaultPrecision(optimizer.name);
-  if (precision === undefined) return preset;
-  return typeof precision === "string" ? precision : ({ preset, ...precision } as JsonObject);
+  const usual = rules.defaultPrecision(optimizer.name);
+  if (precision === undefined) return usual;
+  if (typeof precision === "string" || "preset" in precision) return precision as string | JsonObject;
+  return { ...(typeof usual === "string" ? { preset: usual } : usual), ...precision } as JsonObject;
 }
 
 /** What a configuration says it started from when that was no recipe: the schema's default. */
@@ -159,6 +212,11 @@ function checkModel({ model }: ParsedConfig): void {
   throw new ConfigError([
     `"model.width" is ${model.width}, wants a multiple of "model.heads", ${model.heads}`,
   ]);
+}
+
+function checkBatch({ batch, accumulate }: ParsedConfig): void {
+  if (batch % accumulate === 0) return;
+  throw new ConfigError([`"accumulate" is ${accumulate}, wants a divisor of "batch", ${batch}`]);
 }
 
 function resolveOptimizer(

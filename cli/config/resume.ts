@@ -1,6 +1,6 @@
 /** Which settings a run must keep when it goes on. */
 import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
-import type { TrainConfig } from "./resolve.ts";
+import { completeConfig, type TrainConfig } from "./resolve.ts";
 
 /**
  * Keys that may change: they say how long, how fast and how watched a run is, not what is computed. So may the place
@@ -11,10 +11,11 @@ const free = new Set(["output", "threads", "backend", "steps", "evaluate", "chec
 /**
  * Keys of the first level in which two resolved configurations differ and which a resumed run must keep.
  *
- * `steps` may change (to train longer), though that moves the schedule.
+ * `steps` may change (to train longer), though that moves the schedule. Keys that the saved one lacks, being older, have
+ * their defaults.
  */
 export function resumeConflicts(saved: JsonObject, wanted: TrainConfig): string[] {
-  const before = new Map(Object.entries(saved));
+  const before = new Map<string, unknown>(Object.entries(completeConfig(saved)));
   const after = new Map(Object.entries(wanted));
   const names = new Set([...before.keys(), ...after.keys()]);
   return [...names].filter(

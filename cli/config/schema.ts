@@ -1,5 +1,7 @@
 /** The training configuration: the one description behind config files, flags, help and JSON schema. */
 import * as z from "zod";
+import { scheduleNames } from "../../src/optim/schedules.ts";
+import { zerosChoices } from "../../src/optim/zeros.ts";
 
 const count = (least: number, doc: string) => z.int().min(least).describe(doc);
 const fraction = (doc: string) => z.number().min(0).lt(1).describe(doc);
@@ -40,9 +42,40 @@ const exempt = z.strictObject({
 });
 
 const schedule = z.strictObject({
-  name: z.enum(["constant", "linear", "cosine"]).default("cosine").describe("course of the learning rate"),
+  name: z.enum(scheduleNames).default("cosine").describe("course of the learning rate"),
   warmup: fraction("part of the steps over which it rises from 0").default(0.1),
-  final: z.number().min(0).max(1).default(0.1).describe("what is left of it at the last step"),
+  final: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe("what linear, cosine and one-cycle leave of it at the last step"),
+  decay: z.number().gt(0).max(1).default(0.1).describe("what step and plateau multiply it by"),
+  interval: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1 / 3)
+    .describe("part of the steps between two decays of step"),
+  patience: count(0, "validations without improvement that plateau waits for").default(3),
+  threshold: fraction("least relative fall of the loss that plateau takes for an improvement").default(0.001),
+});
+
+const group = z.strictObject({
+  pattern: z.string().min(1).describe("parameters by name; * stands for any characters"),
+  optimizer: z
+    .looseObject({ name: z.string().optional() })
+    .default({})
+    .describe("update rule; without a name the run's own, with other options"),
+  precision: z
+    .union([z.string(), z.looseObject({})])
+    .optional()
+    .describe("formats of update, gradient and moment; default the run's"),
+});
+
+const average = z.strictObject({
+  decay: fraction("decay of the moving average of weights that validation uses; 0 keeps none").default(0),
+  format: z.string().default("fp32").describe("format of the averages, stochastically rounded"),
 });
 
 const evaluate = z.strictObject({
@@ -79,6 +112,14 @@ export const configSchema = z.strictObject({
   batch: count(1, "windows of text a step").default(8),
   optimizer: optimizer.default({ name: "adamw" }).describe("update rule of the weights"),
   exempt: exempt.prefault({}),
+  groups: z
+    .array(group)
+    .default([])
+    .describe("parameters with rules of their own, as JSON: the first pattern that fits counts"),
+  zeros: z
+    .enum(zerosChoices)
+    .default("keep")
+    .describe("zero weights under multiplicative rules: stay, are drawn anew, get a floor, or are exempt"),
   precision: z
     .union([z.string(), z.looseObject({})])
     .optional()
@@ -87,6 +128,11 @@ export const configSchema = z.strictObject({
     ),
   schedule: schedule.prefault({}),
   gradientClip: z.number().min(0).default(1).describe("most a gradient's norm may be; 0 does not clip"),
+  gradientClipValue: z.number().min(0).default(0).describe("most a gradient's value may be; 0 does not clip"),
+  accumulate: count(1, "parts a batch is computed in, their gradients added up; must divide batch").default(
+    1,
+  ),
+  average: average.prefault({}),
   evaluate: evaluate.prefault({}),
   checkpoint: checkpoint.prefault({}),
   sample: sample.prefault({}),

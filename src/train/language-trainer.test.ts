@@ -6,8 +6,10 @@ import type { LanguageModelConfig } from "../models/model.ts";
 import { optimizers } from "../optim/optimizers.generated.ts";
 import { parsePolicy } from "../precision/parse-policy.ts";
 import { Device } from "../tensor/device.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import { readValues } from "../tensor/tensor.ts";
 import { DivergenceError, expectFinite } from "./divergence.ts";
+import { createGroups } from "./parameter-groups.ts";
 import { createTrainer, type LanguageTrainer, type TrainerSpec } from "./language-trainer.ts";
 
 const sizes = { vocabulary: 256, context: 16, layers: 1, width: 16, heads: 2, init: "fan-in" } as const;
@@ -77,6 +79,122 @@ it("8-bit state brings no float32 copy of the weights along", async () => {
   }
   // What is held besides the state is the products' workspace, in both alike, and a few tables of 256 values.
   expect(workspaces[1] - workspaces[0]).toBeLessThan(16_384);
+});
+
+describe("a batch in parts", () => {
+  it("gives the gradients of the whole", async () => {
+    const whole = trainingBatch(text, { seed: 1, step: 1, rows: 4, context: 16 });
+    const measured: number[][] = [];
+    for (const accumulate of [1, 2, 4]) {
+      const trainer = await trainerOf("fp32", { dropout: 0, accumulate });
+      const { loss, gradientNorm = 0 } = await trainer.step(whole, 1);
+      measured.push([loss, gradientNorm]);
+    }
+    for (const parts of measured) parts.forEach((x, i) => expect(x).toBeCloseTo(measured[0][i], 5));
+    const odd = await trainerOf("fp32", { accumulate: 3 });
+    await expect(odd.step(whole, 1)).rejects.toThrow(/a batch of 4 does not divide into 3 equal parts/);
+  });
+});
+
+describe("an average of the weights", () => {
+  const decay = 0.9;
+  it.each([
+    ["float32", null, 1e-5],
+    ["bf16", { format: "bf16", rounding: "stochastic", scale: "none" } as const, 2e-2],
+    ["8-bit codes", { format: "lns8-g16", rounding: "stochastic", scale: "tensor" } as const, 0.1],
+  ])("is the weighted mean, in %s, and what validation sees", async (_, precision, tolerance) => {
+    const trainer = await trainerOf("fp32", { dropout: 0, average: { decay, precision } });
+    const [parameter] = trainer.model.parameters;
+    let mean: number[] = [];
+    for (let t = 1; t <= 20; t++) {
+      await trainer.step(batch(t), t);
+      const rate = (1 - decay) / (1 - decay ** t);
+      const w = Array.from(await readValues(parameter.tensor));
+      mean = w.map((x, i) => (mean[i] ?? 0) + rate * (x - (mean[i] ?? 0)));
+    }
+    const own = await readValues(parameter.tensor);
+    const average = await trainer.evaluating(() => readValues(parameter.tensor));
+    const norm = (x: readonly number[]) => Math.sqrt(x.reduce((sum, y) => sum + y * y, 0));
+    expect(norm(mean.map((x, i) => average[i] - x)) / norm(mean)).toBeLessThan(tolerance);
+    expect(await readValues(parameter.tensor)).toEqual(own);
+    expect(Object.keys(trainer.tensors())).toContain(`${parameter.name}.average`);
+  });
+});
+
+describe("groups by name", () => {
+  it("take their parameters before all other rules", async () => {
+    const trainer = await trainerOf("state8", {
+      groups: [
+        { pattern: "*.bias", optimizer: optimizers.sgd, options: { lr: 0.5 } },
+        { pattern: "*.attn.*", optimizer: optimizers.madam, options: {}, policy: parsePolicy("fp32") },
+      ],
+    });
+    const groupOf = (end: string) =>
+      trainer.groups.find(({ slots }) => slots.some(({ parameter }) => parameter.name.endsWith(end)));
+    expect(groupOf("attn.c_proj.bias")?.optimizer.name).toBe("sgd");
+    expect(groupOf("attn.c_proj.weight")?.optimizer.name).toBe("madam");
+    expect(groupOf("attn.c_proj.weight")?.precision.weight).toBeNull();
+    expect(trainer.groups[0].optimizer.name).toBe("lns-madam");
+    const { length } = trainer.model.parameters;
+    expect(trainer.groups.flatMap(({ slots }) => slots)).toHaveLength(length);
+    const nothing = [{ pattern: "nothing*", optimizer: optimizers.sgd, options: {} }];
+    await expect(trainerOf("fp32", { groups: nothing })).rejects.toThrow(/"nothing\*" fits no parameter/);
+  });
+});
+
+describe("zero weights under a multiplicative rule", () => {
+  const groups = [{ pattern: "*.bias", optimizer: optimizers.madam, options: {} }];
+  const biases = async (trainer: LanguageTrainer): Promise<number[]> => {
+    const all: number[] = [];
+    for (const { name, tensor } of trainer.model.parameters)
+      if (name.endsWith(".bias")) all.push(...(await readValues(tensor)));
+    return all;
+  };
+
+  it("stay, and are named", async () => {
+    const trainer = await trainerOf("fp32", { groups });
+    await trainer.step(batch(1), 1);
+    expect((await biases(trainer)).every((x) => x === 0)).toBe(true);
+    const named = trainer.groups.flatMap(({ immovable }) => immovable);
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.every(({ name, zeros, of }) => name.endsWith(".bias") && zeros === of)).toBe(true);
+  });
+
+  it.each([
+    ["redraw", (x: number) => Math.abs(x) < 1 && x !== 0],
+    ["floor", (x: number) => Math.abs(Math.abs(x) - 0.01) < 1e-9],
+  ] as const)("are given values by %s, the same for the same seed", async (zeros, fits) => {
+    const [a, b] = [await trainerOf("fp32", { groups, zeros }), await trainerOf("fp32", { groups, zeros })];
+    const values = await biases(a);
+    expect(values.every(fits)).toBe(true);
+    expect(values.some((x) => x < 0) && values.some((x) => x > 0)).toBe(true);
+    expect(await biases(b)).toEqual(values);
+    expect(a.groups.flatMap(({ immovable }) => immovable)).toEqual([]);
+  });
+
+  it("are trained by the exempt rule where all of a tensor is zero", async () => {
+    const device = new Device(await createWasmBackend({ threads: 1 }));
+    open.push(device);
+    const parameter = (name: string, values: readonly number[]): Parameter => ({
+      name,
+      kind: "matrix",
+      tensor: { ...device.tensor(Float32Array.from(values), [values.length]), tracked: true },
+    });
+    const [mixed, zero] = await createGroups({
+      parameters: [parameter("mixed", [1, 0]), parameter("zero", [0, 0])],
+      optimizer: optimizers.madam,
+      options: {},
+      exemptOptimizer: optimizers.adamw,
+      exemptOptions: {},
+      exemptEmbeddings: false,
+      zeros: "exempt",
+      policy: parsePolicy("fp32"),
+      seed: 1,
+    });
+    expect(mixed.immovable).toEqual([{ name: "mixed", zeros: 1, of: 2 }]);
+    expect(zero.optimizer.name).toBe("adamw");
+    expect(zero.slots.map((slot) => slot.parameter.name)).toEqual(["zero"]);
+  });
 });
 
 describe("a step that goes wrong", () => {

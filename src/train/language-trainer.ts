@@ -6,7 +6,10 @@ import { crossEntropy } from "../ops/cross-entropy.ts";
 import { bytesOf } from "../ops/quantise.ts";
 import { squaredNorm } from "../ops/squared-norm.ts";
 import type { OptimizerGroup } from "../optim/group.ts";
+import type { Held } from "../optim/held.ts";
+import { afterValidation, freshPlateau, type PlateauState } from "../optim/plateau.ts";
 import { learningRateFactor, type Schedule } from "../optim/schedules.ts";
+import { createAverage, type WeightAverage } from "../optim/weight-average.ts";
 import { numberOf } from "../optim/options.ts";
 import { checkLayers } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
@@ -15,6 +18,7 @@ import { backward, type Gradients } from "../tensor/tape.ts";
 import { isCoded, item, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { breathe } from "./breathe.ts";
 import { DivergenceError, diagnose } from "./divergence.ts";
+import { GradientSum } from "./gradient-sum.ts";
 import { createGroups, type GroupsSpec } from "./parameter-groups.ts";
 import type { MemoryParts } from "./run-summary.ts";
 
@@ -28,6 +32,10 @@ export interface TrainerSpec extends Omit<GroupsSpec, "parameters"> {
   readonly dropout: number;
   /** Longest allowed gradient, √Σg² over all parameters; null for no limit. */
   readonly gradientClip: number | null;
+  /** Parts that a batch is computed in, one after the other, their gradients added up. Default 1. */
+  readonly accumulate?: number;
+  /** A moving average of the weights, which validation and sampling then use. Default none. */
+  readonly average?: { readonly decay: number; readonly precision: Held } | null;
 }
 
 export interface StepResult {
@@ -38,17 +46,26 @@ export interface StepResult {
   readonly gradientNorm?: number;
 }
 
+/** What a trainer keeps besides tensors, as JSON. */
+export interface TrainerState {
+  readonly plateau?: PlateauState;
+}
+
 /** Build with {@link createTrainer}. */
 export class LanguageTrainer {
   readonly model: LanguageModel;
   readonly groups: readonly OptimizerGroup[];
   private readonly spec: TrainerSpec;
   private activationBytes: number | null = null;
+  private readonly average: WeightAverage | null;
+  private plateau: PlateauState = freshPlateau;
+  private lastStep = 0;
 
-  constructor(spec: TrainerSpec, groups: readonly OptimizerGroup[]) {
+  constructor(spec: TrainerSpec, groups: readonly OptimizerGroup[], average: WeightAverage | null) {
     this.spec = spec;
     this.model = spec.model;
     this.groups = groups;
+    this.average = average;
   }
 
   /**
@@ -58,49 +75,112 @@ export class LanguageTrainer {
    *   is updated then.
    */
   step(batch: Batch, t: number): Promise<StepResult> {
-    const { device, model, policy, schedule, steps, seed, dropout } = this.spec;
+    const { device, schedule, steps, accumulate = 1 } = this.spec;
     return device.step(async () => {
-      const loss = lossOf(device, model, batch, trainingPass(policy, dropout, seed, t));
-      this.activationBytes ??= device.stepBytes;
-      const gradients = backward(loss);
-      const value = await item(loss);
-      if (!Number.isFinite(value)) {
-        throw new DivergenceError(t, `the loss is ${value}`, await diagnose(model.parameters, gradients));
+      const lrFactor = learningRateFactor(schedule, t, steps, this.plateau);
+      const sum = new GradientSum(this.model.parameters);
+      let loss = 0;
+      for (const [part, piece] of partsOf(batch, accumulate).entries()) {
+        for (const group of this.groups) group.materialise({ t, lrFactor, sample: part });
+        loss += (await this.pass(piece, t, part, sum)) / accumulate;
       }
-      const { gain, norm } = await this.clip(gradients, t);
-      const lrFactor = learningRateFactor(schedule, t, steps);
-      for (const group of this.groups) group.step(gradients, { t, lrFactor, gain });
+      const gradients = sum.total();
+      const { gain, norm } = await this.clip(gradients, t, 1 / accumulate);
+      for (const group of this.groups) group.step(gradients, { t, lrFactor, gain, sample: accumulate - 1 });
+      this.average?.update(t);
+      this.lastStep = t;
       const learningRate = numberOf(this.groups[0].options, "lr") * lrFactor;
-      return { loss: value, learningRate, ...(norm === null ? {} : { gradientNorm: norm }) };
+      return { loss, learningRate, ...(norm === null ? {} : { gradientNorm: norm }) };
     });
   }
 
-  private async clip(gradients: Gradients, t: number): Promise<{ gain: number; norm: number | null }> {
+  /** Forward and backward over a part of the batch. @returns its mean loss. */
+  private async pass(batch: Batch, t: number, part: number, sum: GradientSum): Promise<number> {
+    const { device, model, policy, seed, dropout, accumulate = 1 } = this.spec;
+    const draw = (t - 1) * accumulate + part + 1;
+    const loss = lossOf(device, model, batch, trainingPass(policy, dropout, seed, draw));
+    this.activationBytes ??= device.stepBytes;
+    const gradients = backward(loss);
+    const value = await item(loss);
+    if (!Number.isFinite(value))
+      throw new DivergenceError(t, `the loss is ${value}`, await diagnose(model.parameters, gradients));
+    sum.add(gradients);
+    return value;
+  }
+
+  /** @param share  what the sum of gradients is multiplied by to be their mean. */
+  private async clip(
+    gradients: Gradients,
+    t: number,
+    share: number,
+  ): Promise<{ gain: number; norm: number | null }> {
     const { gradientClip, model } = this.spec;
-    if (gradientClip === null) return { gain: 1, norm: null };
+    if (gradientClip === null) return { gain: share, norm: null };
     let sum = 0;
     for (const gradient of gradients.values()) sum += await item(squaredNorm(gradient));
-    const norm = Math.sqrt(sum);
+    const norm = share * Math.sqrt(sum);
     if (!Number.isFinite(norm)) {
       const diagnosis = await diagnose(model.parameters, gradients, "its squares overflow float32");
       throw new DivergenceError(t, `the norm of the gradient is ${norm}`, diagnosis);
     }
-    return { gain: norm > gradientClip ? gradientClip / norm : 1, norm };
+    return { gain: share * (norm > gradientClip ? gradientClip / norm : 1), norm };
+  }
+
+  /** Tells the schedule of a validation, which may lower the learning rate of the steps that follow. */
+  observe(validationLoss: number): void {
+    const { schedule } = this.spec;
+    if (schedule.name === "plateau") this.plateau = afterValidation(this.plateau, validationLoss, schedule);
+  }
+
+  /** What a checkpoint keeps besides tensors. */
+  get state(): TrainerState {
+    return this.spec.schedule.name === "plateau" ? { plateau: this.plateau } : {};
+  }
+
+  /** Goes on from a checkpoint taken after a step. */
+  resume(step: number, { plateau = freshPlateau }: TrainerState): void {
+    this.lastStep = step;
+    this.plateau = plateau;
+  }
+
+  /**
+   * Runs `body` with the weights that the model is judged by: averages where they are kept, and without noise where a
+   * rule computes the weights. Not inside a step.
+   */
+  async evaluating<T>(body: () => Promise<T>): Promise<T> {
+    const { schedule, steps } = this.spec;
+    const t = Math.max(1, this.lastStep);
+    const lrFactor = learningRateFactor(schedule, t, steps, this.plateau);
+    const computed = this.groups.filter((group) => group.materialises);
+    for (const group of computed) group.materialise({ t, lrFactor, sample: null });
+    try {
+      return await (this.average ? this.average.during(body) : body());
+    } finally {
+      for (const { slots } of computed)
+        for (const { parameter } of slots) parameter.tensor.device.free(parameter.tensor);
+    }
   }
 
   /** Mean loss over batches, nats a token; no dropout, nothing is updated. */
   evaluate(batches: Iterable<Batch>): Promise<number> {
     const { device, model, policy, seed } = this.spec;
-    return evaluate(device, model, policy, seed, batches);
+    return this.evaluating(() => evaluate(device, model, policy, seed, batches));
   }
 
   /** Everything between steps, by name: weights as stored, scales, moments. */
   tensors(): Record<string, Tensor> {
-    const weights = Object.fromEntries(this.model.parameters.map(({ name, tensor }) => [name, tensor]));
-    return Object.assign(weights, ...this.groups.map((group) => group.tensors()));
+    const kept = this.groups.filter((group) => !group.materialises).flatMap(({ slots }) => slots);
+    const weights = new Map(kept.map(({ parameter: { name, tensor } }) => [name, tensor]));
+    // In the model's order, which readers show.
+    const ordered = this.model.parameters.flatMap(({ name }) => {
+      const tensor = weights.get(name);
+      return tensor ? [[name, tensor] as const] : [];
+    });
+    const states = this.groups.map((group) => group.tensors());
+    return Object.assign(Object.fromEntries(ordered), ...states, this.average?.tensors());
   }
 
-  /** Bytes of weights, moments and scales between steps, and of what the first step kept for its backward pass. */
+  /** Bytes of weights, moments (averages and parts too) and scales between steps, and of what the first step kept for its backward pass. */
   get memory(): MemoryParts {
     const weights = new Set(this.model.parameters.map(({ name }) => name));
     const bytes = { weights: 0, moments: 0, scales: 0 };
@@ -169,5 +249,23 @@ export async function createTrainer(spec: TrainerSpec): Promise<LanguageTrainer>
     held.map(({ name }) => name),
   );
   const groups = await createGroups({ ...spec, parameters });
-  return new LanguageTrainer(spec, groups);
+  const { average, seed } = spec;
+  const kept = groups
+    .filter((group) => !group.materialises)
+    .flatMap(({ slots }) => slots.map(({ parameter }) => parameter));
+  const averaged = average ? await createAverage({ ...average, parameters: kept, seed }) : null;
+  return new LanguageTrainer(spec, groups, averaged);
+}
+
+/** A batch as so many equal parts. @throws RangeError when its windows do not divide evenly. */
+function partsOf(batch: Batch, parts: number): Batch[] {
+  if (parts === 1) return [batch];
+  const { context, inputs, targets } = batch;
+  const rows = batch.rows / parts;
+  if (!Number.isInteger(rows))
+    throw new RangeError(`logrung: a batch of ${batch.rows} does not divide into ${parts} equal parts`);
+  return Array.from({ length: parts }, (_, i) => {
+    const [from, to] = [i * rows * context, (i + 1) * rows * context];
+    return { rows, context, inputs: inputs.subarray(from, to), targets: targets.subarray(from, to) };
+  });
 }

@@ -77,6 +77,7 @@ export async function trainingLoop(spec: LoopSpec): Promise<LoopResult> {
     rates.push(tokensPerSecond);
     const due = t === steps || (evaluate.every > 0 && t % evaluate.every === 0);
     validationLoss = due ? await validate(spec) : undefined;
+    if (validationLoss !== undefined) trainer.observe(validationLoss);
     const measured = validationLoss === undefined ? {} : { validationLoss };
     spec.onStep({ step: t, seconds: seconds(), ...result, tokensPerSecond, ...measured });
     if (t === steps || (spec.checkpointEvery > 0 && t % spec.checkpointEvery === 0)) await save();
@@ -98,7 +99,7 @@ export async function trainingLoop(spec: LoopSpec): Promise<LoopResult> {
     const batches = sequentialBatches(data.validation, { rows: batch, context, limit: evaluate.batches });
     const loss = await trainer.evaluate(batches);
     if (Number.isFinite(loss)) return loss;
-    const diagnosis = await diagnose(trainer.model.parameters, new Map());
+    const diagnosis = await trainer.evaluating(() => diagnose(trainer.model.parameters, new Map()));
     throw new DivergenceError(t, `the validation loss is ${loss}`, diagnosis);
   }
 }

@@ -1,50 +1,16 @@
 /** What the contract promises to rules that need more than a change of one weight. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../../../src/kernels/backend.ts";
-import { uniformFloat } from "../../../src/kernels/random.ts";
 import type { Optimizer } from "../../../src/optim/optimizer.ts";
-import { numberOf } from "../../../src/optim/options.ts";
 import type { TensorPrecision } from "../../../src/precision/policy.ts";
 import { backends, float32, prepare } from "./backends.ts";
-
-const lr = { type: "number", default: 0.1, min: 0, exclusive: true, doc: "relative change a step" } as const;
-
-/** w = u - v with noise on both: parts in the weight's place, moved by factors against the sign of the gradient. */
-const difference: Optimizer = {
-  name: "difference",
-  summary: "positive parts u and v, w = u - v",
-  options: { lr, deviation: { type: "number", default: 0.1, min: 0, doc: "of the noise" } },
-  state: () => ({
-    u: { role: "part", signed: false, init: (w) => Float32Array.from(w, (x) => Math.max(0, x) + 0.25) },
-    v: { role: "part", signed: false, init: (w) => Float32Array.from(w, (x) => Math.max(0, -x) + 0.25) },
-    m: { role: "first", form: "mean", decay: 0.5 },
-  }),
-  uniforms: (options, rate) => ({ octaves: -rate * Math.LOG2E, deviation: numberOf(options, "deviation") }),
-  reach: () => 1,
-  materialise({ part, bits, noise, uniform }) {
-    const factor = (stream: number) =>
-      uniformFloat(bits(stream)).sub(0.5).mul(noise).mul(uniform("deviation")).add(1);
-    return part("u")
-      .mul(factor(0))
-      .sub(part("v").mul(factor(1)));
-  },
-  update({ m, uniform }) {
-    const octaves = m.max(-1).min(1).mul(uniform("octaves"));
-    return {
-      kind: "none",
-      parts: {
-        u: { kind: "multiplicative", octaves },
-        v: { kind: "multiplicative", octaves: octaves.neg() },
-      },
-    };
-  },
-};
+import { difference } from "./difference.ts";
 
 /** The top rung follows the largest weight: w ← w - η g, σ* ← 2 max|w|. */
 const following: Optimizer = {
   name: "following",
   summary: "gradient descent under a top that moves",
-  options: { lr },
+  options: { lr: { type: "number", default: 0.1, min: 0, exclusive: true, doc: "step size" } },
   state: () => ({
     scale: { role: "number", init: ({ scale }) => scale, next: ({ reduced }) => reduced("largest").mul(2) },
   }),
