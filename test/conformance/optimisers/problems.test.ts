@@ -25,9 +25,12 @@ describe.each(backends)("on $name", ({ open }) => {
   afterAll(() => backend.close());
 
   describe.each(Object.entries(optimizers as Record<string, Optimizer>))("%s", (_, optimizer) => {
-    it.each(problems.map((problem) => [problem.name, problem] as const))("solves: %s", async (_, problem) => {
-      const loss = await solve(backend, optimizer, problem);
-      expect(loss).toBeLessThan(problem.reach * problem.loss(problem.start));
-    });
+    it.each(problems.map((problem) => [problem.name, problem] as const))(
+      "solves: %s",
+      async (_name, problem) => {
+        const loss = await solve(backend, optimizer, problem);
+        expect(loss).toBeLessThan(problem.reach * problem.loss(problem.start));
+      },
+    );
   });
 });

@@ -43,7 +43,7 @@ const rosenbrock: Problem = {
 const FEATURES = 4;
 const truth = [2, -1.5, 1, -0.5];
 const samples = Array.from({ length: 100 }, (_, s) => {
-  const x = truth.map((_, i) => normal([9, 9], s * FEATURES + i));
+  const x = truth.map((_w, i) => normal([9, 9], s * FEATURES + i));
   const score = sum(x.map((xi, i) => xi * truth[i])) + 0.3 * normal([8, 8], s);
   return { x, label: score > 0 ? 1 : 0 };
 });
