@@ -7,9 +7,10 @@ import type { TensorCall } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Gradients } from "../tensor/tape.ts";
 import { FLOAT32, isCoded, sizeOf, type Tensor } from "../tensor/tensor.ts";
-import { freeCoded, quantise } from "../ops/quantise.ts";
+import { packInto, unpacked } from "../ops/pack.ts";
+import { freeCoded, quantiseScaled } from "../ops/quantise.ts";
 import type { StatePrecision } from "./fields.ts";
-import { rungsOf } from "./held.ts";
+import { ladderOf } from "./held.ts";
 import { materialiseKernel } from "./materialise-kernel.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { numberOf, OptionError, resolveOptions, type Options } from "./options.ts";
@@ -56,9 +57,30 @@ export interface MaterialiseSettings {
 
 interface Work {
   readonly slot: Slot;
+  /** The weight as `w` and every field, as kernels read and write them: codes of few bits unpacked. */
+  readonly open: Readonly<Record<string, Tensor>>;
   readonly gradient: Tensor;
   /** The gradient as the kernels read it. */
   readonly g: Tensor;
+}
+
+/** What every kernel of a step reads. */
+function elementsOf({ slot: { scale }, open, g }: Work): Record<string, Tensor> {
+  return { w: open.w, g, scale, ...(isCoded(g) ? { gScale: g.encoding.scale } : {}) };
+}
+
+function opened({ parameter, state }: Slot): Record<string, Tensor> {
+  const all = Object.entries({ w: parameter.tensor, ...state });
+  return Object.fromEntries(all.map(([name, tensor]) => [name, unpacked(tensor)]));
+}
+
+/** Packs again what was unpacked. */
+function close({ parameter, state }: Slot, open: Readonly<Record<string, Tensor>>): void {
+  for (const [name, tensor] of Object.entries({ w: parameter.tensor, ...state })) {
+    if (open[name] === tensor) continue;
+    packInto(tensor, open[name]);
+    tensor.device.free(open[name]);
+  }
 }
 
 /** One optimiser on one group. Build with {@link createGroup}. */
@@ -107,37 +129,43 @@ export class OptimizerGroup {
     const { weights, slots } = this;
     if (!weights || slots.length === 0) return;
     const common = this.numbers({ t, lrFactor });
+    const { device } = slots[0].parameter.tensor;
+    const freed: Tensor[] = [];
     const calls = slots.map(({ parameter, scale, state }): TensorCall => {
-      const { device, shape } = parameter.tensor;
+      const { shape } = parameter.tensor;
       parameter.tensor = device.empty(shape, FLOAT32, true);
+      const parts = Object.fromEntries(Object.entries(state).map(([name, part]) => [name, unpacked(part)]));
+      freed.push(...Object.entries(parts).flatMap(([name, part]) => (part === state[name] ? [] : [part])));
       const [own0, own1] = this.ownKey(parameter, t, sample ?? 0);
       return {
-        inputs: { scale, ...state },
+        inputs: { scale, ...parts },
         outputs: { w: parameter.tensor },
         uniforms: { ...common, noise: sample === null ? 0 : 1, own0, own1 },
         sizes: { rows: 1, columns: sizeOf(shape) },
       };
     });
-    slots[0].parameter.tensor.device.runAll(weights, calls);
+    device.runAll(weights, calls);
+    for (const part of freed) device.free(part);
   }
 
   /** Updates every parameter that has a gradient, in place: one dispatch, after the reductions of rules that have some. */
   step(gradients: Gradients, settings: StepSettings): void {
     const work = this.slots.flatMap((slot): Work[] => {
       const gradient = gradients.get(slot.parameter.tensor);
-      return gradient ? [{ slot, gradient, g: this.rounded(slot.parameter, gradient, settings.t) }] : [];
+      if (!gradient) return [];
+      return [{ slot, open: opened(slot), gradient, g: this.rounded(slot.parameter, gradient, settings.t) }];
     });
     if (work.length === 0) return;
     const { device } = work[0].gradient;
     const common = this.numbers(settings);
     const totals = this.reduce(work, common);
     const phase = weylPhase(settings.t);
-    const calls = work.map(({ slot, g }, i): TensorCall => {
-      const { parameter, state, before } = slot;
+    const calls = work.map((each, i): TensorCall => {
+      const { parameter, before } = each.slot;
       const [key0, key1] = streamKey(this.seed, parameter.name, 0, "update rounding");
       const [own0, own1] = this.ownKey(parameter, settings.t, settings.sample ?? 0);
       return {
-        inputs: { ...this.elements(slot, g), ...state, ...before, ...totals[i] },
+        inputs: { ...each.open, ...elementsOf(each), ...before, ...totals[i] },
         outputs: {},
         uniforms: { ...common, key0, key1, phase, own0, own1 },
         sizes: { rows: 1, columns: sizeOf(parameter.tensor.shape) },
@@ -145,7 +173,10 @@ export class OptimizerGroup {
     });
     device.runAll(this.kernel, calls);
     for (const total of totals) for (const tensor of Object.values(total)) device.free(tensor);
-    for (const { g, gradient } of work) if (g !== gradient && isCoded(g)) freeCoded(g);
+    for (const { slot, open, g, gradient } of work) {
+      close(slot, open);
+      if (g !== gradient && isCoded(g)) freeCoded(g);
+    }
   }
 
   /** Numbers of whole tensors, by the names the update reads them by. */
@@ -164,12 +195,14 @@ export class OptimizerGroup {
     const partials = heights.map(make);
     const totals = work.map(() => make(1));
     if (reductions.reductions.length > 0) {
-      const calls = work.map(({ slot, g }, i): TensorCall => {
-        const sizes = {
-          rows: heights[i],
-          columns: sizeOf(slot.parameter.tensor.shape) / Math.max(1, heights[i]),
+      const calls = work.map((each, i): TensorCall => {
+        const columns = sizeOf(each.gradient.shape) / Math.max(1, heights[i]);
+        return {
+          inputs: elementsOf(each),
+          outputs: partials[i],
+          uniforms,
+          sizes: { rows: heights[i], columns },
         };
-        return { inputs: this.elements(slot, g), outputs: partials[i], uniforms, sizes };
       });
       device.runAll(reductions.partial, calls);
     }
@@ -188,10 +221,6 @@ export class OptimizerGroup {
     return totals;
   }
 
-  private elements({ parameter, scale }: Slot, g: Tensor): Record<string, Tensor> {
-    return { w: parameter.tensor, g, scale, ...(isCoded(g) ? { gScale: g.encoding.scale } : {}) };
-  }
-
   /** The numbers that all tensors share. */
   private numbers({ t, lrFactor, gain = 1 }: StepSettings): Record<string, number> {
     const lr = numberOf(this.options, "lr") * lrFactor;
@@ -205,7 +234,8 @@ export class OptimizerGroup {
   private rounded(parameter: Parameter, gradient: Tensor, t: number): Tensor {
     const { gradient: precision } = this.precision;
     if (!precision) return gradient;
-    return quantise(gradient, precision, 0, streamKey(this.seed, parameter.name, t, "gradient rounding"));
+    const key = streamKey(this.seed, parameter.name, t, "gradient rounding");
+    return quantiseScaled(gradient, precision, null, key);
   }
 
   /** Everything a checkpoint keeps besides the weights themselves, by name. */
@@ -238,7 +268,7 @@ export async function createGroup(spec: GroupSpec): Promise<OptimizerGroup> {
 const MOST_RUNGS = 2 ** 20;
 
 function checkReach(optimizer: Optimizer, options: Options, { weight }: StatePrecision): void {
-  const ladder = weight ? rungsOf(formatOf(weight.format)) : null;
+  const ladder = weight ? ladderOf(formatOf(weight.format)) : null;
   if (!ladder) return;
   const rungs = (optimizer.reach?.(options) ?? 0) / ladder.octavesPerRung;
   if (rungs <= MOST_RUNGS) return;

@@ -28,7 +28,7 @@ export const writeHeld = (held: Held, x: Value, bits?: Value): Value =>
   held ? encodeValue(formatOf(held.format), x, held.rounding, bits) : x;
 
 /** A logarithmic ladder as a rule climbs it. */
-export interface Rungs {
+export interface Ladder {
   /** log₂ of the ratio of neighbouring rungs. */
   readonly octavesPerRung: number;
   /** Magnitude fields of the lowest rung that is not zero, and of the top. */
@@ -39,7 +39,7 @@ export interface Rungs {
 }
 
 /** The rungs of a format; null for formats that are no ladders. */
-export function rungsOf({ coding }: ScalarFormat): Rungs | null {
+export function ladderOf({ coding }: ScalarFormat): Ladder | null {
   if (coding.kind === "natural-ladder") {
     const highest = 2 ** coding.magnitudeBits - 1;
     return { octavesPerRung: coding.step * Math.LOG2E, lowest: 0, highest, hasZero: false };
@@ -48,17 +48,17 @@ export function rungsOf({ coding }: ScalarFormat): Rungs | null {
   return { octavesPerRung: 1 / coding.rungsPerOctave, lowest: 1, highest: coding.rungs, hasZero: true };
 }
 
-export const rungsHeld = (held: Held): Rungs | null => (held ? rungsOf(formatOf(held.format)) : null);
+export const ladderHeld = (held: Held): Ladder | null => (held ? ladderOf(formatOf(held.format)) : null);
 
 /** k ← clamp(k + delta, lowest, highest); the sign above it stays, and so does zero. */
-export function climb({ lowest, highest, hasZero }: Rungs, code: Value, delta: Value): Value {
+export function climb({ lowest, highest, hasZero }: Ladder, code: Value, delta: Value): Value {
   const moved = onRung({ lowest, highest }, code, delta);
   return hasZero ? select(code.and(highest).ne(0), moved, code) : moved;
 }
 
 /** The same, but from zero it steps onto the ladder. */
 export function onRung(
-  { lowest, highest }: Pick<Rungs, "lowest" | "highest">,
+  { lowest, highest }: Pick<Ladder, "lowest" | "highest">,
   code: Value,
   delta: Value,
 ): Value {
@@ -67,7 +67,7 @@ export function onRung(
 }
 
 /** Flips the sign of x by the code's sign bit, which lies just above the magnitude field. */
-export function bySignBit({ highest }: Rungs, code: Value, x: Value): Value {
+export function bySignBit({ highest }: Ladder, code: Value, x: Value): Value {
   const sign = code.shl(31 - Math.log2(highest + 1)).and(0x80000000);
   return x.asU32().xor(sign).asF32();
 }

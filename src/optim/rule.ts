@@ -5,7 +5,7 @@ import { index, type Value } from "../kernels/program.ts";
 import { randomBits } from "../kernels/random.ts";
 import { element, scalar, type Input } from "../kernels/signature.ts";
 import { fieldsOf, fieldUniforms, type HeldField, type StatePrecision } from "./fields.ts";
-import { isScaled, readHeld, rungsHeld, storageOf, type Held } from "./held.ts";
+import { isScaled, readHeld, ladderHeld, storageOf, type Held } from "./held.ts";
 import type { Optimizer, Variant } from "./optimizer.ts";
 import type { Options } from "./options.ts";
 
@@ -27,12 +27,12 @@ export function ruleOf(
   precision: StatePrecision,
   clips: boolean,
 ): Rule {
-  const rungs = rungsHeld(precision.weight);
+  const ladder = ladderHeld(precision.weight);
   const variant: Variant = {
     options,
-    onLadder: rungs !== null,
-    octavesPerRung: rungs?.octavesPerRung ?? null,
-    rungs: rungs ? rungs.highest - rungs.lowest + 1 : null,
+    onLadder: ladder !== null,
+    octavesPerRung: ladder?.octavesPerRung ?? null,
+    rungs: ladder ? ladder.highest - ladder.lowest + 1 : null,
   };
   return { optimizer, options, precision, fields: fieldsOf(optimizer, options, precision), variant, clips };
 }

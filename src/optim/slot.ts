@@ -3,11 +3,13 @@ import { format as formatOf } from "../formats/index.ts";
 import { streamKey } from "../random/stream.ts";
 import { randomBits, uniformFloat } from "../random/random-bits.ts";
 import type { Device } from "../tensor/device.ts";
+import { packedBits } from "../tensor/packing.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { FLOAT32, isCoded, readValues, sizeOf, type Encoding, type Tensor } from "../tensor/tensor.ts";
+import { readValues, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { OptionError } from "./options.ts";
 import type { HeldField } from "./fields.ts";
-import { isScaled, largestOf, rungsHeld, type Held } from "./held.ts";
-import { encodeAs, storeAs } from "./store-weight.ts";
+import { isScaled, largestOf, ladderHeld, type Held } from "./held.ts";
+import { packedAs } from "./store-weight.ts";
 import { beforeOf, type Rule } from "./rule.ts";
 import { rootMeanSquareOf, startingValues, type Zeros } from "./zeros.ts";
 
@@ -62,7 +64,7 @@ export async function createSlot(
     state[field.name] = made;
     if (field.field.role === "number") before[beforeOf(field.name)] = scalarTensor(device, 0);
   }
-  const zero = rungsHeld(precision.weight)?.hasZero !== false;
+  const zero = ladderHeld(precision.weight)?.hasZero !== false;
   const immovable = multiplies && zero ? zerosAmong(values) : 0;
   return { parameter, scale, state, before, immovable };
 }
@@ -91,7 +93,7 @@ function placeWeight(parameter: Parameter, { optimizer, precision: { weight } }:
     device.free(tensor);
     return scale;
   }
-  if (weight) storeAs(parameter, weight, isScaled(weight) ? scale : unitOf(device));
+  if (weight) parameter.tensor = packedAs(tensor, weight, isScaled(weight) ? scale : unitOf(device));
   return scale;
 }
 
@@ -118,7 +120,7 @@ function createField(device: Device, { name, field, held }: HeldField, facts: Fi
     }
     case "part": {
       const tensor = device.keep(device.tensor(field.init(values), shape));
-      return weight ? encodeAs(tensor, weight, isScaled(weight) ? scale : unitOf(device)) : tensor;
+      return weight ? packedAs(tensor, weight, isScaled(weight) ? scale : unitOf(device)) : tensor;
     }
     default:
       return zeroTensor(device, shape, held);
@@ -128,18 +130,20 @@ function createField(device: Device, { name, field, held }: HeldField, facts: Fi
 const scalarTensor = (device: Device, value: number): Tensor =>
   device.keep(device.tensor(new Float32Array([value]), [1]));
 
-/** Zeros; in formats without a zero, the code 0: their least number. */
+/** @throws OptionError for a format that has no zero: moments start there. */
 function zeroTensor(device: Device, shape: readonly number[], held: Held): Tensor {
-  const encoding: Encoding = held
-    ? { kind: "coded", format: formatOf(held.format), scale: unitOf(device), scaleAxis: null }
-    : FLOAT32;
-  const tensor = device.keep(device.empty(shape, encoding));
-  const size = sizeOf(shape);
-  const code = isCoded(tensor) ? (tensor.encoding.format.info.zeroCode ?? 0) : 0;
-  const narrow = isCoded(tensor) && tensor.encoding.format.bits <= 8;
-  const wide = isCoded(tensor) ? new Uint16Array(size) : new Float32Array(size);
-  device.backend.write(tensor.storage.slice(), (narrow ? new Uint8Array(size) : wide).fill(code));
-  return tensor;
+  if (!held) return device.keep(device.tensor(new Float32Array(sizeOf(shape)), shape));
+  const format = formatOf(held.format);
+  const code = format.info.zeroCode;
+  if (code === null) {
+    throw new OptionError(
+      `logrung: ${format.name} has no zero, from which moments start: hold them in another format`,
+    );
+  }
+  const few = packedBits(format.bits) < 8;
+  const encoding = { kind: "coded", format, scale: unitOf(device), scaleAxis: null, packed: few } as const;
+  const codes = format.bits <= 8 ? new Uint8Array(sizeOf(shape)) : new Uint16Array(sizeOf(shape));
+  return device.keep(device.tensor(codes.fill(code), shape, encoding));
 }
 
 const units = new WeakMap<Device, Tensor>();

@@ -5,9 +5,9 @@ import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
 import { i32, select } from "../kernels/program.ts";
 import { element, output, scalar } from "../kernels/signature.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
-import type { Parameter } from "../tensor/parameter.ts";
 import { sizeOf, type CodedTensor, type Tensor } from "../tensor/tensor.ts";
-import { onRung, rungsOf } from "./held.ts";
+import { packed } from "../ops/pack.ts";
+import { onRung, ladderOf } from "./held.ts";
 
 const kernels = new Map<ScalarFormat, PointwiseKernel>();
 
@@ -18,18 +18,24 @@ function storeKernel(format: ScalarFormat): PointwiseKernel {
   const inputs = { x: element("f32"), scale: scalar("f32") };
   const kernel = pointwise(`store ${format.name}`, inputs, {}, ({ x, scale }) => {
     const code = encodeValue(format, x.div(scale), "nearest-even");
-    const rungs = rungsOf(format);
-    const kept = rungs?.hasZero ? select(x.eq(0), code, onRung(rungs, code, i32(0))) : code;
+    const ladder = ladderOf(format);
+    const kept = ladder?.hasZero ? select(x.eq(0), code, onRung(ladder, code, i32(0))) : code;
     return { y: output(codeStorage(format), kept) };
   });
   kernels.set(format, kernel);
   return kernel;
 }
 
-/** Replaces a float32 tensor by its codes, multiples of `scale`, and frees the floats. */
+/** Replaces a float32 tensor by its codes, multiples of `scale`, a code in each byte, and frees the floats. */
 export function encodeAs(tensor: Tensor, precision: TensorPrecision, scale: Tensor): CodedTensor {
   const { device, tracked } = tensor;
-  const encoding = { kind: "coded", format: formatOf(precision.format), scale, scaleAxis: null } as const;
+  const encoding = {
+    kind: "coded",
+    format: formatOf(precision.format),
+    scale,
+    scaleAxis: null,
+    packed: false,
+  } as const;
   const coded: CodedTensor = { ...device.keep(device.empty(tensor.shape, encoding, tracked)), encoding };
   const sizes = { rows: 1, columns: sizeOf(tensor.shape) };
   const kernel = storeKernel(encoding.format);
@@ -38,7 +44,10 @@ export function encodeAs(tensor: Tensor, precision: TensorPrecision, scale: Tens
   return coded;
 }
 
-/** Moves a parameter into its format: codes that are multiples of `scale`. */
-export function storeAs(parameter: Parameter, precision: TensorPrecision, scale: Tensor): void {
-  parameter.tensor = encodeAs(parameter.tensor, precision, scale);
+/** The same; codes of few bits lie packed. */
+export function packedAs(tensor: Tensor, precision: TensorPrecision, scale: Tensor): Tensor {
+  const coded = encodeAs(tensor, precision, scale);
+  const kept = packed(coded);
+  if (kept !== coded) tensor.device.free(coded);
+  return tensor.device.keep(kept);
 }

@@ -11,6 +11,7 @@ import { streamKey } from "../random/stream.ts";
 import type { TensorCall } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { FLOAT32, isCoded, readValues, sizeOf, storageType, type Tensor } from "../tensor/tensor.ts";
+import { unpacked } from "../ops/pack.ts";
 import { isScaled, largestOf, readHeld, writeHeld, type Held } from "./held.ts";
 import { encodeAs } from "./store-weight.ts";
 import { rootMeanSquareOf } from "./zeros.ts";
@@ -52,8 +53,10 @@ export class WeightAverage {
     const { decay, seed } = this.spec;
     const rate = (1 - decay) / (1 - decay ** t);
     const calls = new Map<PointwiseKernel, TensorCall[]>();
+    const copies: Tensor[] = [];
     for (const { parameter, average, held } of this.entries) {
-      const { tensor } = parameter;
+      const tensor = unpacked(parameter.tensor);
+      if (tensor !== parameter.tensor) copies.push(tensor);
       const [key0, key1] = streamKey(seed, parameter.name, 0, "average rounding");
       const kernel = this.kernelOf(tensor, held);
       const scales = {
@@ -69,6 +72,7 @@ export class WeightAverage {
       calls.set(kernel, [...(calls.get(kernel) ?? []), call]);
     }
     for (const [kernel, list] of calls) this.entries[0].parameter.tensor.device.runAll(kernel, list);
+    for (const copy of copies) copy.device.free(copy);
   }
 
   /** Runs `body` with the averages in the place of the weights. */

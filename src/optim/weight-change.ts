@@ -8,11 +8,11 @@ import {
   climb,
   isScaled,
   largestOf,
-  rungsHeld,
+  ladderHeld,
   storageOf,
   writeHeld,
   type Held,
-  type Rungs,
+  type Ladder,
 } from "./held.ts";
 import type { Change, FieldValues, UpdateScope } from "./optimizer.ts";
 import { beforeOf, weightValue, type Rule, type Values } from "./rule.ts";
@@ -36,9 +36,9 @@ export function weightScope(rule: Rule, scope: Values): Pick<UpdateScope, "w" | 
   const { precision, optimizer } = rule;
   if (optimizer.materialise) return { w: scope.w, bySign: (x) => x.mul(signOf(scope.w)) };
   const w = weightValue(precision.weight, scope.w, scalesOf(rule, scope).before);
-  const rungs = rungsHeld(precision.weight);
+  const ladder = ladderHeld(precision.weight);
   const signed = precision.weight !== null && formatOf(precision.weight.format).info.signBit !== null;
-  if (rungs && signed) return { w, bySign: (x) => bySignBit(rungs, scope.w, x) };
+  if (ladder && signed) return { w, bySign: (x) => bySignBit(ladder, scope.w, x) };
   return { w, bySign: (x) => x.mul(signOf(w)) };
 }
 
@@ -47,10 +47,10 @@ export function changed(rule: Rule, change: Change, scope: Values, name: string,
   const held = rule.precision.weight;
   const storage = storageOf(held);
   const scale = scalesOf(rule, scope);
-  const rungs = rungsHeld(held);
-  if (change.kind === "multiplicative" && held && rungs) {
-    const whole = rungsOf(held, rungs, change, movesScale(rule) ? scale : null, bits);
-    return output(storage, climb(rungs, scope[name], whole));
+  const ladder = ladderHeld(held);
+  if (change.kind === "multiplicative" && held && ladder) {
+    const whole = rungsOf(held, ladder, change, movesScale(rule) ? scale : null, bits);
+    return output(storage, climb(ladder, scope[name], whole));
   }
   const old = weightValue(held, scope[name], scale.before);
   const value =
@@ -66,7 +66,7 @@ const times = (x: Value, factor: number): Value => (factor === 1 ? x : x.mul(fac
 /** round(Δ log₂|w| in rungs): from here on integers are added, no float weight anywhere. */
 function rungsOf(
   { rounding }: NonNullable<Held>,
-  { octavesPerRung }: Rungs,
+  { octavesPerRung }: Ladder,
   { octaves, unit = 1 }: Extract<Change, { kind: "multiplicative" }>,
   scale: FieldValues | null,
   bits: Value,

@@ -20,6 +20,7 @@ const moments = (first: string, second: string): StatePrecision["moment"] => ({
 const precisions: readonly (readonly [name: string, precision: StatePrecision])[] = [
   ["float32", float32],
   ["8-bit codes", { ...float32, weight: stochastic("lns8-g16"), moment: moments("lns8-g8", "ulns8-g4") }],
+  ["packed codes", { ...float32, weight: stochastic("lns6-g4"), moment: moments("lns6-g2", "ulns4-g1") }],
   ["16-bit codes", { ...float32, weight: stochastic("lns16-g1024"), moment: moments("lns16-g512", "bf16") }],
   ["bf16 weights", { ...float32, weight: stochastic("bf16"), moment: moments("bf16", "ulns16-g512") }],
   ["natural ladders", { ...float32, weight: stochastic("lns12-eta0.001"), moment: float32.moment }],
