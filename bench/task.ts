@@ -9,7 +9,7 @@ import { measure, sizes, type TaskName } from "./peers/protocol.ts";
 import { squareProduct } from "./work/gemm.ts";
 import { GPT, languageTraining, START, type RecipeName } from "./work/language.ts";
 import { mlpTraining } from "./work/mlp.ts";
-import { gradientOf, optimizerStep } from "./work/optimizer.ts";
+import { adamw, gradientOf, optimizerStep } from "./work/optimizer.ts";
 
 type Task = (device: Device, milliseconds: number, recipe: RecipeName) => Promise<void>;
 
@@ -32,7 +32,7 @@ const tasks: Record<TaskName | "start", Task> = {
     await measure("mlp", milliseconds, await mlpTraining(device));
   },
   async adam(device, milliseconds) {
-    const step = await optimizerStep(device, "AdamW float32", gradientOf(device));
+    const { step } = await optimizerStep(device, adamw, gradientOf(device));
     await measure("adam", milliseconds, step);
   },
 };

@@ -68,7 +68,12 @@ export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> 
   const common = { seed, zeros, clipValue: gradientClipValue };
   const exempt = { ...common, optimizer: spec.exemptOptimizer, options: spec.exemptOptions };
   const patterns = (spec.groups ?? []).flatMap(({ pattern, optimizer, options, policy: own = policy }) =>
-    byPrecision(own, "update", takeByName(pattern, take)).map((part) => ({ ...common, optimizer, options, ...part })),
+    byPrecision(own, "update", takeByName(pattern, take)).map((part) => ({
+      ...common,
+      optimizer,
+      options,
+      ...part,
+    })),
   );
   const zero = zeros === "exempt" ? await zeroTensors(left) : new Set<Parameter>();
   const plain: GroupSpec = {
@@ -77,7 +82,11 @@ export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> 
     parameters: take((parameter) => kinds("bias", "norm")(parameter) || zero.has(parameter)),
   };
   const embeddings = byPrecision(policy, "embedding", exemptEmbeddings ? take(kinds("embedding")) : []);
-  const main = byPrecision(policy, "update", take(() => true));
+  const main = byPrecision(
+    policy,
+    "update",
+    take(() => true),
+  );
   const specs: GroupSpec[] = [
     ...main.map((part) => ({ ...common, optimizer: spec.optimizer, options: spec.options, ...part })),
     ...patterns,
@@ -89,7 +98,10 @@ export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> 
   return groups;
 }
 
-function takeByName(pattern: string, take: (fits: (parameter: Parameter) => boolean) => Parameter[]): Parameter[] {
+function takeByName(
+  pattern: string,
+  take: (fits: (parameter: Parameter) => boolean) => Parameter[],
+): Parameter[] {
   const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
   const expression = new RegExp(`^${parts.join(".*")}$`);
   const parameters = take(({ name }) => expression.test(name));
