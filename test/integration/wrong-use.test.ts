@@ -33,8 +33,8 @@ const wrong: Record<string, readonly [words: readonly string[], ...parts: string
     "text",
   ],
   "an unknown optimiser": [
-    train("--optimizer=adamv"),
-    '"adamv"',
+    train("--optimizer=adamww"),
+    '"adamww"',
     'did you mean "adamw"?',
     "lns-madam",
     "madam",
@@ -95,9 +95,9 @@ describe("train and its kin refuse", () => {
   });
 
   it("in the real program with the same code", async () => {
-    const { code, stdout, stderr } = await logrung(train("--optimizer=adamv"), { cwd: folder });
+    const { code, stdout, stderr } = await logrung(train("--optimizer=adamww"), { cwd: folder });
     expect([code, stdout]).toEqual([2, ""]);
-    expect(stderr).toMatch(/^logrung: .*"adamv" \(did you mean "adamw"\?/);
+    expect(stderr).toMatch(/^logrung: .*"adamww" \(did you mean "adamw"\?/);
     expect(readdirSync(folder)).toEqual(before);
   });
 
