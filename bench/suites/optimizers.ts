@@ -24,7 +24,7 @@ async function measure(device: Device, each: OptimizerCase, baseline: () => void
   const gradient = gradientOf(device);
   const work = await optimizerStep(device, each, gradient);
   const { copy, free } = copyOf(device, work.movedBytes);
-  const sampling = { samples: context.quick ? 7 : 25, milliseconds: 0, warmUp: 4 };
+  const sampling = { samples: context.quick ? 5 : 13, milliseconds: 0, warmUp: 4 };
   const [times, copies, adamws] = await interleave([work.step, copy, baseline], sampling);
   free();
   work.free();

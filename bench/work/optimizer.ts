@@ -100,7 +100,8 @@ export async function optimizerStep(
   const gradients = new Map([[parameter.tensor, gradient]]);
   const kept = [parameter.tensor, ...Object.values(group.slots[0].state)];
   const bytes = kept.reduce((sum, { encoding, shape }) => sum + elementBytes(encoding, shape), 0);
-  const stateBytes = bytes / sizeOf(SHAPE);
+  // A number or two a tensor are no part of a parameter.
+  const stateBytes = Math.round((1000 * bytes) / sizeOf(SHAPE)) / 1000;
   let t = 0;
   return {
     step: () => group.step(gradients, { t: ++t, lrFactor: 1 }),
@@ -131,5 +132,9 @@ export function copyOf(device: Device, movedBytes: number): { readonly copy: () 
 
 /** Numbers over and over, as many as there are parameters: drawing ten million takes a second each time. */
 function repeated(values: Float32Array): Float32Array {
-  return Float32Array.from({ length: sizes.adam.parameters }, (_, i) => values[i % values.length]);
+  const { parameters } = sizes.adam;
+  const all = new Float32Array(parameters);
+  for (let at = 0; at < parameters; at += values.length)
+    all.set(values.subarray(0, Math.min(values.length, parameters - at)), at);
+  return all;
 }
