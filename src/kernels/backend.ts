@@ -3,6 +3,7 @@ import type { AttentionKernel, AttentionSizes } from "./attention.ts";
 import type { ColumnsKernel } from "./columns.ts";
 import type { GatherKernel } from "./gather.ts";
 import type { GemmKernel, GemmSizes } from "./gemm.ts";
+import type { MxGemmKernel, MxGemmSizes } from "./mx-gemm.ts";
 import type { PointwiseKernel } from "./pointwise.ts";
 import type { StorageType } from "./program.ts";
 import type { RowsKernel } from "./rows.ts";
@@ -12,6 +13,7 @@ export type Kernel =
   | RowsKernel
   | ColumnsKernel
   | GemmKernel
+  | MxGemmKernel
   | GatherKernel
   | AttentionKernel;
 
@@ -37,7 +39,7 @@ export interface Call {
   readonly inputs: Readonly<Record<string, BufferSlice>>;
   readonly outputs: Readonly<Record<string, BufferSlice>>;
   readonly uniforms?: Readonly<Record<string, number>>;
-  readonly sizes: MatrixSizes | GemmSizes | AttentionSizes;
+  readonly sizes: MatrixSizes | GemmSizes | MxGemmSizes | AttentionSizes;
 }
 
 /** A compiled kernel; belongs to the backend that made it. */

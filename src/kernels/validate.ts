@@ -2,6 +2,7 @@
 import { attentionBuffers, attentionExtent, checkAttentionSizes, type AttentionSizes } from "./attention.ts";
 import type { BufferSlice, Call, Kernel, MatrixSizes } from "./backend.ts";
 import type { GemmOperand, GemmSizes, GemmStrides } from "./gemm.ts";
+import type { MxGemmKernel, MxGemmSizes, MxOperand, MxStrides } from "./mx-gemm.ts";
 import { storageBytes, type StorageType } from "./program.ts";
 import type { Access, Inputs, Outputs } from "./signature.ts";
 
@@ -39,6 +40,7 @@ export function checkCall(kernel: Kernel, call: Call): void {
   let list = requirementsOf.get(kernel);
   if (!list) requirementsOf.set(kernel, (list = requirements(kernel)));
   if (kernel.shape === "gemm") checkGemmSizes(kernel.name, kernel.plain, call.sizes as GemmSizes);
+  else if (kernel.shape === "mx-gemm") checkMxGemmSizes(kernel, call.sizes as MxGemmSizes);
   else if (kernel.shape === "attention") checkAttentionSizes(kernel, call.sizes as AttentionSizes);
   else checkMatrixSizes(kernel.name, call.sizes as MatrixSizes);
   for (const name of list.uniforms)
@@ -120,6 +122,10 @@ function requirements(kernel: Kernel): Requirements {
         all.filter(({ role }) => role === wanted).map((buffer) => ({ ...buffer, extent: "attention" }));
       return { uniforms, inputs: of("input"), outputs: of("output") };
     }
+    case "mx-gemm": {
+      const operands = [...mxOperand("a", kernel.a), ...mxOperand("b", kernel.b)];
+      return { uniforms, inputs: [...operands, ...inputs], outputs: written(kernel.outputs, "element") };
+    }
   }
 }
 
@@ -149,6 +155,11 @@ function operand(name: "a" | "b", kind: GemmOperand): Requirement[] {
   ];
 }
 
+const mxOperand = (name: "a" | "b", { source }: MxOperand): Requirement[] =>
+  source === "f32"
+    ? [entry(name, "f32", name)]
+    : [entry(name, "u8", name), entry(`${name}Scale`, "u8", `${name}Scale`)];
+
 function checkSlice(
   kernel: Kernel,
   call: Call,
@@ -172,9 +183,16 @@ function checkSlice(
 
 function elements(kernel: Kernel, name: string, extent: Extent, sizes: Call["sizes"]): number {
   if (kernel.shape === "attention") return attentionExtent(name, sizes as AttentionSizes);
-  return kernel.shape === "gemm"
-    ? gemmElements(extent, sizes as GemmSizes)
-    : sizeOf(extent as Access, sizes as MatrixSizes);
+  if (kernel.shape === "gemm") return gemmElements(extent, sizes as GemmSizes);
+  if (kernel.shape === "mx-gemm") return mxGemmElements(kernel, extent, sizes as MxGemmSizes);
+  return sizeOf(extent as Access, sizes as MatrixSizes);
+}
+
+function mxGemmElements({ block }: MxGemmKernel, extent: Extent, sizes: MxGemmSizes): number {
+  const blocks = Math.ceil(sizes.k / block);
+  if (extent === "aScale") return gemmExtent(sizes, mxScaleStrides(sizes.a), sizes.m, blocks);
+  if (extent === "bScale") return gemmExtent(sizes, mxScaleStrides(sizes.b), blocks, sizes.n);
+  return gemmElements(extent, sizes);
 }
 
 function gemmElements(extent: Extent, sizes: GemmSizes): number {
@@ -206,6 +224,12 @@ const scaleStrides = (strides: GemmStrides) => ({
   column: strides.scaleColumn ?? 0,
 });
 
+const mxScaleStrides = (strides: MxStrides) => ({
+  outer: strides.scaleOuter ?? 0,
+  inner: strides.scaleInner ?? 0,
+  ...scaleStrides(strides),
+});
+
 function checkMatrixSizes(kernel: string, sizes: MatrixSizes): void {
   checkCount(kernel, "rows", sizes?.rows);
   checkCount(kernel, "columns", sizes.columns);
@@ -223,6 +247,13 @@ function checkGemmSizes(kernel: string, plain: boolean, sizes: GemmSizes): void 
   checkOptional(kernel, "c.", sizes.c);
   if (sizes.accumulate && !plain)
     throw new TypeError(`logrung: kernel "${kernel}": accumulate wants a gemm without an epilogue`);
+}
+
+function checkMxGemmSizes(kernel: MxGemmKernel, sizes: MxGemmSizes): void {
+  checkGemmSizes(kernel.name, kernel.plain, sizes);
+  for (const name of ["a", "b"] as const)
+    for (const key of ["scaleOuter", "scaleInner"] as const)
+      if (sizes[name][key] !== undefined) checkCount(kernel.name, `${name}.${key}`, sizes[name][key]);
 }
 
 function checkStrides(kernel: string, name: "a" | "b", strides: GemmStrides | undefined): void {

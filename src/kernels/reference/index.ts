@@ -11,6 +11,7 @@ import type { Runner } from "./binding.ts";
 import { prepareGemm } from "./gemm.ts";
 import { prepareColumns, prepareGather, preparePointwise } from "./matrix.ts";
 import { live, ReferenceBuffer } from "./memory.ts";
+import { prepareMxGemm } from "./mx-gemm.ts";
 import { prepareRows } from "./rows.ts";
 
 /** What {@link createReferenceBackend} can be told. */
@@ -110,6 +111,8 @@ function prepare(kernel: Kernel, precision: Precision): Runner {
       return prepareGather(kernel, precision);
     case "gemm":
       return prepareGemm(kernel, precision);
+    case "mx-gemm":
+      return prepareMxGemm(kernel, precision);
     case "attention":
       return prepareAttention(kernel, precision);
   }

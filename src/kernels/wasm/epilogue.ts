@@ -1,6 +1,7 @@
 /** The epilogue of a `gemm`: a pointwise program over a finished tile of products. */
 import type { BufferSlice, Call } from "../backend.ts";
 import type { GemmKernel } from "../gemm.ts";
+import type { MxGemmKernel } from "../mx-gemm.ts";
 import { ArgumentLayout } from "./argument-layout.ts";
 import type { Callee, Local, Module } from "./assembler.ts";
 import { ConstantPool } from "./constants.ts";
@@ -31,7 +32,11 @@ export interface EpilogueFunction {
 }
 
 /** Defines the epilogue of a kernel in a module. */
-export function defineEpilogue(module: Module, kernel: GemmKernel, target: Target): EpilogueFunction {
+export function defineEpilogue(
+  module: Module,
+  kernel: GemmKernel | MxGemmKernel,
+  target: Target,
+): EpilogueFunction {
   const { inputs, outputs, uniforms } = kernel;
   const layout = new ArgumentLayout(
     { sizes: [], uniforms, inputs: Object.keys(inputs), outputs: Object.keys(outputs) },

@@ -18,6 +18,7 @@ export const WORD = {
   // Of a gathered operand, in place of its table and scale: offsets along the wide and the deep axis, and whether
   // its columns come in fours.
   aWideAt: 12, aDeepAt: 13, aQuads: 14, bWideAt: 21, bDeepAt: 22, bQuads: 23,
+  aScaleOuter: 44, aScaleInner: 45, bScaleOuter: 46, bScaleInner: 47,
   epilogue: 48,
   nextItem: 224,
 } as const; // prettier-ignore

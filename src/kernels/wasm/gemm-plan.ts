@@ -58,7 +58,7 @@ export interface Plan {
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
 /** Can P be written where `c` lies? Not when c has another type or is also read by the epilogue. */
-export function inPlace(kernel: GemmKernel, call: Call): boolean {
+export function inPlace(kernel: Pick<GemmKernel, "plain" | "inputs" | "outputs">, call: Call): boolean {
   if (kernel.plain) return true;
   if (kernel.outputs.c?.storage !== "f32") return false;
   const c = (call.outputs.c ?? call.inputs.c)?.buffer;

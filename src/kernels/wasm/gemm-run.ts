@@ -35,8 +35,8 @@ export function defineRun(
   });
 }
 
-/** Claims items one by one. Item = (batch · rowSplits + row range) · columnSplits + column range. */
-function takeItems(code: Code, base: Local, product: Callee, memory: readonly Local[]): void {
+/** Claims items one by one; `memory` is what `product` takes last. Item = (batch · rowSplits + row range) · columnSplits + column range. */
+export function takeItems(code: Code, base: Local, product: Callee, memory: readonly Local[]): void {
   const locals = Array.from({ length: 6 }, () => code.local("i32"));
   const [item, rest, firstRow, endRow, firstColumn, endColumn] = locals;
   const range = (index: () => Code, width: Word, limit: Word, first: Local, end: Local) => {

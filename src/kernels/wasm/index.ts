@@ -13,6 +13,8 @@ import { lowerGather } from "./gather.ts";
 import { gemmLowering } from "./gemm.ts";
 import { ARGUMENT_WORDS, type Arguments, type Lowered, type Lowering, type Target } from "./lowering.ts";
 import { Heap, type WasmBuffer } from "./memory.ts";
+import { MxCalibration } from "./mx-calibrate.ts";
+import { mxGemmLowering } from "./mx-gemm.ts";
 import { lowerPointwise } from "./pointwise.ts";
 import { Pool } from "./pool.ts";
 import { lowerRows } from "./rows.ts";
@@ -29,6 +31,8 @@ export interface WasmOptions {
   readonly features?: Partial<Pick<Target, "relaxedSimd" | "revectorize" | "shared">>;
   /** The gemm micro-kernel, by name, for tests and measurements. Default: the fastest here. */
   readonly microKernel?: string;
+  /** The micro-kernel of integer blocks, by name, for those mx-gemm kernels it can compute; for tests. */
+  readonly mxMicroKernel?: string;
 }
 
 /**
@@ -57,11 +61,12 @@ export async function createWasmBackend(options: WasmOptions = {}): Promise<Back
   const threads = shared ? wanted : 1;
   const relaxedSimd = features.relaxedSimd ?? engine.relaxedSimd;
   const calibration = choose(calibrate(engine, relaxedSimd), options.microKernel);
+  const mxCalibration = new MxCalibration(engine, options.mxMicroKernel);
   const heap = new Heap(maximumBytes, scratchOf(threads), shared);
   const revectorize = features.revectorize ?? (engine.revectorize && calibration.wide);
   const target: Target = { relaxedSimd, revectorize, shared, maximumPages: heap.maximumPages };
   const pool = await Pool.start(heap.memory, threads, target, engine.compile);
-  return new WasmBackend(engine, calibration, target, heap, pool);
+  return new WasmBackend(engine, calibration, mxCalibration, target, heap, pool);
 }
 
 const MAXIMUM_THREADS = 64;
@@ -100,7 +105,14 @@ class WasmBackend implements Backend {
   private workspace: WasmBuffer | null = null;
   private blocks: WasmBuffer | null = null;
 
-  constructor(engine: Engine, calibration: Calibration, target: Target, heap: Heap, pool: Pool) {
+  constructor(
+    engine: Engine,
+    calibration: Calibration,
+    mxCalibration: MxCalibration,
+    target: Target,
+    heap: Heap,
+    pool: Pool,
+  ) {
     this.engine = engine;
     this.target = target;
     this.heap = heap;
@@ -113,6 +125,7 @@ class WasmBackend implements Backend {
       columns: lowerColumns,
       gather: lowerGather,
       gemm: gemmLowering(variant, gflops),
+      "mx-gemm": mxGemmLowering(mxCalibration, calibration.chosen),
       attention: attentionLowering(variant, gflops),
     };
     this.arguments = argumentViews(heap.memory.buffer, ARGUMENTS);

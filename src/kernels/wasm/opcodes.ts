@@ -36,7 +36,7 @@ const SIMD = {
   "i16x8.narrow_i32x4_s": 0x85, "i16x8.narrow_i32x4_u": 0x86,
   "i16x8.extend_low_i8x16_s": 0x87, "i16x8.extend_high_i8x16_s": 0x88, "i16x8.extend_low_i8x16_u": 0x89,
   "i16x8.extend_high_i8x16_u": 0x8a, "i16x8.shl": 0x8b, "i16x8.shr_s": 0x8c, "i16x8.shr_u": 0x8d,
-  "i16x8.add": 0x8e, "i16x8.sub": 0x91, "i16x8.mul": 0x95,
+  "i16x8.extadd_pairwise_i8x16_s": 0x7c, "i16x8.add": 0x8e, "i16x8.sub": 0x91, "i16x8.mul": 0x95,
   "i32x4.abs": 0xa0, "i32x4.neg": 0xa1, "i32x4.all_true": 0xa3,
   "i32x4.extend_low_i16x8_s": 0xa7, "i32x4.extend_high_i16x8_s": 0xa8, "i32x4.extend_low_i16x8_u": 0xa9,
   "i32x4.extend_high_i16x8_u": 0xaa, "i32x4.shl": 0xab, "i32x4.shr_s": 0xac, "i32x4.shr_u": 0xad,

@@ -1,0 +1,126 @@
+/** Elements and scales of the MX formats: what kernels must know of them, as numbers. */
+
+/**
+ * An element of a block: a small float (exponent field with `bias`, subnormals, `specials` codes at the top)
+ * or a two's complement integer with `fractionBits` bits behind the point, whose most negative code encoders
+ * leave out.
+ */
+export type MxElement =
+  | {
+      readonly kind: "float";
+      readonly exponentBits: number;
+      readonly mantissaBits: number;
+      readonly bias: number;
+      /**
+       * `ieee`: Inf and NaN fill the top exponent; `nan`: all ones is NaN; `none`: every code is a
+       * number.
+       */
+      readonly specials: "ieee" | "nan" | "none";
+    }
+  | { readonly kind: "integer"; readonly bits: number; readonly fractionBits: number };
+
+/** Rounding of an element, on its magnitude: `floor` is towards zero. */
+export type MxRounding = "nearest-even" | "nearest-away" | "floor";
+
+/**
+ * How the exponent X of a block follows from a = max|x|, e being the element's largest exponent:
+ *
+ * - `floor` X = ⌊log₂ a⌋ - e: the largest elements may saturate
+ * - `ceil`  X = ⌈log₂ a⌉ - e: they do not
+ * - `even`  X = ⌊log₂ a'⌋ - e, a' being a rounded (half up) to the element's mantissa bits
+ */
+export type MxScaleRule = "floor" | "ceil" | "even";
+
+/** Bits of a code. */
+export const elementBits = (element: MxElement): number =>
+  element.kind === "integer" ? element.bits : 1 + element.exponentBits + element.mantissaBits;
+
+/** Bits behind the point of the finest step: every value is an integer times 2^-unitBits. */
+export const unitBits = (element: MxElement): number =>
+  element.kind === "integer" ? element.fractionBits : element.mantissaBits + element.bias - 1;
+
+/** Largest finite value. */
+export function largestElement(element: MxElement): number {
+  if (element.kind === "integer") return (2 ** (element.bits - 1) - 1) * 2 ** -element.fractionBits;
+  const { exponentBits, mantissaBits, bias, specials } = element;
+  const top = 2 ** exponentBits - 1 - bias - (specials === "ieee" ? 1 : 0);
+  const lost = specials === "nan" ? 2 : 1;
+  return (2 - lost * 2 ** -mantissaBits) * 2 ** top;
+}
+
+/** ⌊log₂ of the largest value⌋. */
+export const largestExponent = (element: MxElement): number => exponentOf(largestElement(element));
+
+/**
+ * The largest magnitude of a code in units of the finest step: 12 for e2m1, 60 for e2m3, 128 for int8, whose
+ * most negative code may turn up though no encoder makes it.
+ */
+export const largestInteger = (element: MxElement): number =>
+  element.kind === "integer" ? 2 ** (element.bits - 1) : largestElement(element) * 2 ** unitBits(element);
+
+/** The value of a code at scale 1. */
+export function decodeElement(element: MxElement, code: number): number {
+  const half = 2 ** (elementBits(element) - 1);
+  if (element.kind === "integer") return (code >= half ? code - 2 * half : code) * 2 ** -element.fractionBits;
+  const { exponentBits, mantissaBits, bias, specials } = element;
+  const sign = code >= half ? -1 : 1;
+  const field = Math.floor((code % half) / 2 ** mantissaBits);
+  const fraction = (code % 2 ** mantissaBits) * 2 ** -mantissaBits;
+  if (specials === "ieee" && field === 2 ** exponentBits - 1) return fraction === 0 ? sign * Infinity : NaN;
+  if (specials === "nan" && code % half === half - 1) return NaN;
+  return sign * (field === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (field - bias));
+}
+
+/** The element next to y, saturating: y in units of the block's scale. */
+export function roundElement(element: MxElement, y: number, rounding: MxRounding): number {
+  const magnitude = Math.abs(y);
+  const step = stepAt(element, magnitude);
+  const rounded = Math.min(roundSteps[rounding](magnitude / step) * step, largestElement(element));
+  return y < 0 ? -rounded : rounded;
+}
+
+/**
+ * X, the exponent of the shared scale of a block whose largest magnitude is `largest` (a float32): at least
+ * -127, NaN where it would exceed 127 or the block holds NaN or Inf. An empty block has the least there is.
+ */
+export function blockExponent(element: MxElement, largest: number, rule: MxScaleRule): number {
+  if (!Number.isFinite(largest)) return NaN;
+  if (largest === 0) return -127;
+  const mantissaBits = element.kind === "float" ? element.mantissaBits : element.bits - 2;
+  const exponent = exponentOf(largest);
+  const mantissa = largest * 2 ** -exponent;
+  const carries =
+    rule === "ceil" ? mantissa > 1 : rule === "even" && mantissa >= 2 - 2 ** (-mantissaBits - 1);
+  const shared = exponent + (carries ? 1 : 0) - largestExponent(element);
+  return shared > 127 ? NaN : Math.max(shared, -127);
+}
+
+/** The values of the 256 codes of E8M0: 2^(code - 127), NaN for the last. */
+export const e8m0Values: Float32Array = Float32Array.from({ length: 256 }, (_, code) =>
+  code === 255 ? NaN : 2 ** (code - 127),
+);
+
+/** Distance of neighbours at a magnitude. */
+function stepAt(element: MxElement, magnitude: number): number {
+  if (element.kind === "integer") return 2 ** -element.fractionBits;
+  const least = 1 - element.bias;
+  const exponent = magnitude < 2 ** least ? least : exponentOf(magnitude);
+  return 2 ** (exponent - element.mantissaBits);
+}
+
+const roundSteps: Readonly<Record<MxRounding, (steps: number) => number>> = {
+  "nearest-even": (steps) => {
+    const below = Math.floor(steps);
+    const rest = steps - below;
+    return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+  },
+  "nearest-away": (steps) => Math.floor(steps) + (steps - Math.floor(steps) >= 0.5 ? 1 : 0),
+  floor: Math.floor,
+};
+
+/** ⌊log₂ x⌋, exactly. */
+function exponentOf(x: number): number {
+  const guess = Math.floor(Math.log2(x));
+  if (2 ** guess > x) return guess - 1;
+  return 2 ** (guess + 1) <= x ? guess + 1 : guess;
+}

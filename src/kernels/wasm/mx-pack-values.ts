@@ -1,0 +1,61 @@
+/** Blocks of codes, decoded to float32 while they are packed: elements that are no small integers. */
+import { decodeElement, e8m0Values, elementBits } from "../mx-element.ts";
+import type { MxFromCodes } from "../mx-gemm.ts";
+import { Table } from "../program.ts";
+import type { Module } from "./assembler.ts";
+import type { ConstantPool } from "./constants.ts";
+import { add, pushMin, words } from "./gemm-arguments.ts";
+import type { BlockPacker, PanelLayout } from "./mx-panel.ts";
+
+/**
+ * Place by place, k by k: table[code] · scale. k beyond the operand's end are zero, so that a block is whole;
+ * places beyond `count` are left as they are.
+ */
+export function defineValueBlock(
+  module: Module,
+  operand: MxFromCodes,
+  { width, block }: PanelLayout,
+  pool: ConstantPool,
+): BlockPacker {
+  const { element, scales = e8m0Values } = operand;
+  const last = 2 ** elementBits(element);
+  const values = pool.table(
+    new Table(Float32Array.from({ length: 256 }, (_, code) => (code < last ? decodeElement(element, code) : 0))),
+  );
+  const factors = pool.table(new Table(scales));
+  const callee = module.function(words(9), [], null, (code, ...parameters) => {
+    const [constants, from, wideStride, deepStride, count, left, to, scale, scaleWide] = parameters;
+    const [at, put, depth, rest] = Array.from({ length: 4 }, () => code.local("i32"));
+    const factor = code.local("f32");
+    pushMin(code, left, block).set(depth);
+    code.loop(() => {
+      code.get(scale).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
+      code.memory("f32.load", factors).set(factor);
+      code.get(from).set(at).get(to).set(put).get(depth).set(rest);
+      code.loop(() => {
+        code.get(put).get(at).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
+        code.memory("f32.load", values).get(factor).op("f32.mul").memory("f32.store");
+        add(code, at, deepStride);
+        add(code, put, width * 4);
+        code.get(rest).i32(1).op("i32.sub").tee(rest).brIf(0);
+      });
+      code.i32(block).get(depth).op("i32.sub").set(rest);
+      code.while(
+        () => code.get(rest),
+        () => {
+          code.get(put).f32(0).memory("f32.store");
+          add(code, put, width * 4);
+          add(code, rest, -1);
+        },
+      );
+      add(code, to, 4);
+      add(code, from, wideStride);
+      add(code, scale, scaleWide);
+      code.get(count).i32(1).op("i32.sub").tee(count).brIf(0);
+    });
+  });
+  return (code, s) => {
+    code.get(s.constants).get(s.from).get(s.wideStride).get(s.deepStride).get(s.count).get(s.left);
+    code.get(s.to).get(s.scale).get(s.scaleWide).call(callee);
+  };
+} // prettier-ignore
