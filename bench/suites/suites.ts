@@ -1,6 +1,7 @@
 /** Every suite, in the order of the table. */
 import type { Suite } from "../suite.ts";
 import { suite as attention } from "./attention.ts";
+import { suite as gemmFormats } from "./gemm-formats.ts";
 import { suite as gemmShapes } from "./gemm-shapes.ts";
 import { suite as gemm } from "./gemm.ts";
 import { gpt, start } from "./language.ts";
@@ -11,6 +12,7 @@ import { suite as pointwise } from "./pointwise.ts";
 
 export const suites: readonly Suite[] = [
   gemm,
+  gemmFormats,
   gpt,
   start,
   optimizers,

@@ -1,26 +1,17 @@
 /** Elements and scales of the MX formats: what kernels must know of them, as numbers. */
+import type { FloatCoding, IntegerCoding, Rounding } from "../formats/format.ts";
 
-/**
- * An element of a block: a small float (exponent field with `bias`, subnormals, `specials` codes at the top)
- * or a two's complement integer with `fractionBits` bits behind the point, whose most negative code encoders
- * leave out.
- */
-export type MxElement =
-  | {
-      readonly kind: "float";
-      readonly exponentBits: number;
-      readonly mantissaBits: number;
-      readonly bias: number;
-      /**
-       * `ieee`: Inf and NaN fill the top exponent; `nan`: all ones is NaN; `none`: every code is a
-       * number.
-       */
-      readonly specials: "ieee" | "nan" | "none";
-    }
-  | { readonly kind: "integer"; readonly bits: number; readonly fractionBits: number };
+/** An element that kernels can round to: a small float, or a two's complement integer. Floats saturate. */
+export type MxElement = Omit<FloatCoding, "overflow"> | IntegerCoding;
+
+/** Any other element of at most 8 bits: the 256 values of its codes. */
+export interface MxTable {
+  readonly kind: "values";
+  readonly values: Float32Array;
+}
 
 /** Rounding of an element, on its magnitude: `floor` is towards zero. */
-export type MxRounding = "nearest-even" | "nearest-away" | "floor";
+export type MxRounding = Exclude<Rounding, "stochastic">;
 
 /**
  * How the exponent X of a block follows from a = max|x|, e being the element's largest exponent:
@@ -32,12 +23,16 @@ export type MxRounding = "nearest-even" | "nearest-away" | "floor";
 export type MxScaleRule = "floor" | "ceil" | "even";
 
 /** Bits of a code. */
-export const elementBits = (element: MxElement): number =>
-  element.kind === "integer" ? element.bits : 1 + element.exponentBits + element.mantissaBits;
+export function elementBits(element: MxElement | MxTable): number {
+  if (element.kind === "values") return 8;
+  return element.kind === "integer" ? element.bits : 1 + element.exponentBits + element.mantissaBits;
+}
 
-/** Bits behind the point of the finest step: every value is an integer times 2^-unitBits. */
-export const unitBits = (element: MxElement): number =>
-  element.kind === "integer" ? element.fractionBits : element.mantissaBits + element.bias - 1;
+/** Bits behind the point of the finest step: every value is an integer times 2^-unitBits; 0 for tables. */
+export function unitBits(element: MxElement | MxTable): number {
+  if (element.kind === "values") return 0;
+  return element.kind === "integer" ? element.fractionBits : element.mantissaBits + element.bias - 1;
+}
 
 /** Largest finite value. */
 export function largestElement(element: MxElement): number {
@@ -53,13 +48,17 @@ export const largestExponent = (element: MxElement): number => exponentOf(larges
 
 /**
  * The largest magnitude of a code in units of the finest step: 12 for e2m1, 60 for e2m3, 128 for int8, whose
- * most negative code may turn up though no encoder makes it.
+ * most negative code may turn up though no encoder makes it; Infinity for tables.
  */
-export const largestInteger = (element: MxElement): number =>
-  element.kind === "integer" ? 2 ** (element.bits - 1) : largestElement(element) * 2 ** unitBits(element);
+export function largestInteger(element: MxElement | MxTable): number {
+  if (element.kind === "values") return Infinity;
+  if (element.kind === "integer") return 2 ** (element.bits - 1);
+  return largestElement(element) * 2 ** unitBits(element);
+}
 
 /** The value of a code at scale 1. */
-export function decodeElement(element: MxElement, code: number): number {
+export function decodeElement(element: MxElement | MxTable, code: number): number {
+  if (element.kind === "values") return element.values[code];
   const half = 2 ** (elementBits(element) - 1);
   if (element.kind === "integer") return (code >= half ? code - 2 * half : code) * 2 ** -element.fractionBits;
   const { exponentBits, mantissaBits, bias, specials } = element;

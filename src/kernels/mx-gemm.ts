@@ -1,6 +1,12 @@
 /** The `mx-gemm` shape: batched C = A·B of operands in blocks along K, each block with a shared scale. */
 import type { GemmSizes, GemmStrides } from "./gemm.ts";
-import { largestInteger, type MxElement, type MxRounding, type MxScaleRule } from "./mx-element.ts";
+import {
+  largestInteger,
+  type MxElement,
+  type MxRounding,
+  type MxScaleRule,
+  type MxTable,
+} from "./mx-element.ts";
 import { product, type Value } from "./program.ts";
 import { scopeOf, type Inputs, type Outputs, type Scope, type Uniforms } from "./signature.ts";
 
@@ -21,7 +27,7 @@ export interface MxFromFloats {
  */
 export interface MxFromCodes {
   readonly source: "codes";
-  readonly element: MxElement;
+  readonly element: MxElement | MxTable;
   /** The 256 values of the scales' codes. Default E8M0. */
   readonly scales?: Float32Array;
 }

@@ -135,10 +135,9 @@ function blockDecoder(
   round: Unary,
 ): BlockDecoder {
   const source = viewOf(call.inputs[name], operand.source === "f32" ? "f32" : "u8");
-  const { element } = operand;
-  if (element === null) return (places) => ({ values: places.map((place) => source.load(place)), factor: 1 });
-  const unit = 2 ** unitBits(element);
   if (operand.source === "codes") {
+    const { element, scales: scaleValues = e8m0Values } = operand;
+    const unit = 2 ** unitBits(element);
     const {
       scaleOuter = 0,
       scaleInner = 0,
@@ -147,14 +146,15 @@ function blockDecoder(
     } = (call.sizes as MxGemmSizes)[name];
     const scales = viewOf(call.inputs[`${name}Scale`], "u8");
     const [wideStride, deepStride] = name === "a" ? [scaleRow, scaleColumn] : [scaleColumn, scaleRow];
-    const valuesOfScales = operand.scales ?? e8m0Values;
     return (places, wide, block) => {
       const code = scales.load(o * scaleOuter + i * scaleInner + wide * wideStride + block * deepStride);
       const values = places.map((place) => decodeElement(element, source.load(place)) * unit);
-      return { values, factor: round(valuesOfScales[code] / unit) };
+      return { values, factor: round(scaleValues[code] / unit) };
     };
   }
-  const { rounding: mode = "nearest-even", scaleRule = "floor" } = operand;
+  const { element, rounding: mode = "nearest-even", scaleRule = "floor" } = operand;
+  if (element === null) return (places) => ({ values: places.map((place) => source.load(place)), factor: 1 });
+  const unit = 2 ** unitBits(element);
   return (places) => {
     const given = places.map((place) => Math.fround(source.load(place)));
     const largest = given.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : NaN), 0);

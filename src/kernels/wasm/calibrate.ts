@@ -1,6 +1,5 @@
 /** Choosing the gemm micro-kernel: each is tested once, then timed for a millisecond. */
 import { Module } from "./assembler.ts";
-import { PAGE_BYTES } from "./memory.ts";
 import type { Engine } from "./engine.ts";
 import { MICRO_PARAMETERS, VARIANTS, defineMicro, type Variant } from "./gemm-micro.ts";
 
@@ -40,7 +39,7 @@ type Micro = (...parameters: number[]) => void;
  * @throws Error when none computes correctly, which no engine has been seen to do.
  */
 export function calibrate(engine: Engine, relaxedSimd: boolean): Calibration {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const memory = probeMemory(engine);
   const probes = VARIANTS.filter(({ fused }) => fused === relaxedSimd)
     .map((variant) => probe(engine, memory, variant))
     .filter((found) => found !== null);
@@ -55,6 +54,16 @@ export function calibrate(engine: Engine, relaxedSimd: boolean): Calibration {
   const wide = (of(16)?.gflops ?? 0) > WIDE_GAIN * (of(8)?.gflops ?? Infinity);
   return { chosen: candidates[0], candidates, wide };
 }
+
+/**
+ * Pages that the memory of a test may have. V8 gives equal modules the code that it compiled first, whatever its flags
+ * are now: modules for wide registers must not be those for narrow ones.
+ */
+export const probePages = (engine: Engine): number => (engine.revectorize ? 1 : 2);
+
+/** The memory of a test. */
+export const probeMemory = (engine: Engine): WebAssembly.Memory =>
+  new WebAssembly.Memory({ initial: 1, maximum: probePages(engine) });
 
 /** A micro-kernel under test. */
 interface Probe {
@@ -86,7 +95,7 @@ function probe(engine: Engine, memory: WebAssembly.Memory, variant: Variant): Pr
 }
 
 function instantiate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): ProbeExports {
-  const module = new Module({ maximumPages: memory.buffer.byteLength / PAGE_BYTES, shared: false });
+  const module = new Module({ maximumPages: probePages(engine), shared: false });
   const callee = defineMicro(module, variant, true, "packed");
   defineMicro(module, variant, false, "strided");
   module.function(["i32"], [], "repeat", (code, count) => {

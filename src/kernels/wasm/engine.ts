@@ -22,12 +22,14 @@ export interface Engine {
 type V8 = typeof import("node:v8");
 type Os = typeof import("node:os");
 
+const REVECTORIZE = "--experimental-wasm-revectorize";
+
 /**
  * Flags by version of Node. Revectorising fuses pairs of 128-bit operations; Turboshaft keeps loads in order
  * (before it a 6×8 block of accumulators spills); relaxed SIMD gives the fused multiply-add.
  */
 function featureFlags(node: number): readonly string[] {
-  if (node >= 24) return ["--experimental-wasm-revectorize"];
+  if (node >= 24) return [REVECTORIZE];
   if (node >= 22) return ["--turboshaft-wasm"];
   if (node >= 20) return ["--experimental-wasm-relaxed-simd"];
   return [];
@@ -46,11 +48,14 @@ const opposite = (flag: string): string =>
 /**
  * Probes the engine. Flags are on only while one of our own modules is compiled, so that no other module of
  * the process is compiled by an experimental path; flags that the user gave to Node stay as they are.
+ *
+ * @param wide  false leaves 256-bit fusion off, as in browsers.
  */
-export function probeEngine(): Engine {
+export function probeEngine(wide = true): Engine {
   const node = nodeMajor();
   const v8 = node > 0 ? builtin<V8>("node:v8") : undefined;
-  const flags = v8 ? [...featureFlags(node), ...EAGER_FLAGS] : [];
+  const wanted = featureFlags(node).filter((flag) => wide || flag !== REVECTORIZE);
+  const flags = v8 ? [...wanted, ...EAGER_FLAGS] : [];
   const given = v8 ? process.execArgv : [];
   const scoped = flags.filter((flag) => !given.includes(flag));
   const withFlags = <T>(work: () => T): T => {
@@ -66,7 +71,7 @@ export function probeEngine(): Engine {
     node,
     flags,
     relaxedSimd: withFlags(() => WebAssembly.validate(relaxedModule())),
-    revectorize: node >= 24,
+    revectorize: wide && node >= 24,
     shared: typeof SharedArrayBuffer === "function" && canShare(),
     processors:
       builtin<Os>("node:os")?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1,

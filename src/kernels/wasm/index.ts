@@ -53,8 +53,9 @@ type Lowerings = { readonly [S in Kernel["shape"]]: Lowering<Extract<Kernel, { s
  * @example const backend = await createWasmBackend({ threads: 2 });
  */
 export async function createWasmBackend(options: WasmOptions = {}): Promise<Backend & { info: WasmInfo }> {
-  const engine = probeEngine();
-  const { threads: wanted = engine.processors, maximumBytes = 2 ** 32, features = {} } = options;
+  const { features = {}, maximumBytes = 2 ** 32 } = options;
+  const engine = probeEngine(features.revectorize);
+  const { threads: wanted = engine.processors } = options;
   if (!Number.isSafeInteger(wanted) || wanted < 1 || wanted > MAXIMUM_THREADS)
     throw new RangeError(`logrung: threads is ${wanted}, wants 1 to ${MAXIMUM_THREADS}`);
   const shared = features.shared ?? engine.shared;

@@ -1,7 +1,7 @@
 /** Choosing the micro-kernel of integer blocks: each is tested once, then timed for a millisecond. */
 import { Module } from "./assembler.ts";
+import { probeMemory, probePages } from "./calibrate.ts";
 import type { Engine } from "./engine.ts";
-import { PAGE_BYTES } from "./memory.ts";
 import {
   MX_VARIANTS,
   defineMxMicro,
@@ -76,7 +76,7 @@ interface Probe {
 }
 
 function timed(engine: Engine, variants: readonly MxVariant[]): MxCandidate[] {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const memory = probeMemory(engine);
   const probes = variants.map((variant) => probe(engine, memory, variant)).filter((found) => found !== null);
   for (let round = 0; round < ROUNDS; round++) for (const each of probes) timeOnce(each);
   return probes.map(({ variant, gflops }) => ({ variant, gflops }));
@@ -85,7 +85,7 @@ function timed(engine: Engine, variants: readonly MxVariant[]): MxCandidate[] {
 /** Null when it cannot be compiled or computes nonsense. */
 function probe(engine: Engine, memory: WebAssembly.Memory, variant: MxVariant): Probe | null {
   try {
-    const module = new Module({ maximumPages: memory.buffer.byteLength / PAGE_BYTES, shared: false });
+    const module = new Module({ maximumPages: probePages(engine), shared: false });
     const callee = defineMxMicro(module, variant, BLOCK, "micro");
     const parameters = (accumulate: number) => [BLOCKS, A, B, C, variant.columns * 4, accumulate];
     module.function(["i32"], [], "repeat", (code, count) => {

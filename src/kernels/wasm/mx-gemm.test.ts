@@ -23,6 +23,12 @@ const elements = {
 } as const satisfies Record<string, MxElement>;
 type Name = keyof typeof elements;
 
+/** Any other element. */
+const table = {
+  kind: "values",
+  values: Float32Array.from({ length: 256 }, (_, i) => (i - 100) / 16),
+} as const;
+
 const floats = (name: Name, rounding?: MxRounding): MxOperand => ({
   source: "f32",
   element: elements[name],
@@ -185,7 +191,8 @@ describe("mx-gemm in wasm", () => {
   it("mixes elements, and float32 as it is with blocks", async () => {
     const pairs: [MxOperand, MxOperand][] = [
       [floats("int8"), codesOf("e2m3")], [floats("e2m3"), codesOf("int8")], [floats("e2m3"), codesOf("e2m1")],
-      [{ source: "f32", element: null }, codesOf("e2m1")], [floats("e4m3"), { source: "f32", element: null }],
+      [{ source: "f32", element: null }, codesOf("e2m1")], [floats("e2m1"), { source: "codes", element: table }],
+      [floats("e4m3"), { source: "f32", element: null }],
     ];
     for (const [a, b] of pairs) {
       const kernel = mxGemm("mixed", a, b);
