@@ -1,4 +1,6 @@
 /** Elements and scales of the MX formats: what kernels must know of them, as numbers. */
+import type { BlockScaleRule } from "../formats/block-format.ts";
+import { float32Bits } from "../formats/float32-bits.ts";
 import type { FloatCoding, IntegerCoding, Rounding } from "../formats/format.ts";
 
 /** An element that kernels can round to: a small float, or a two's complement integer. Floats saturate. */
@@ -12,15 +14,6 @@ export interface MxTable {
 
 /** Rounding of an element, on its magnitude: `floor` is towards zero. */
 export type MxRounding = Exclude<Rounding, "stochastic">;
-
-/**
- * How the exponent X of a block follows from a = max|x|, e being the element's largest exponent:
- *
- * - `floor` X = ⌊log₂ a⌋ - e: the largest elements may saturate
- * - `ceil`  X = ⌈log₂ a⌉ - e: they do not
- * - `even`  X = ⌊log₂ a'⌋ - e, a' being a rounded (half up) to the element's mantissa bits
- */
-export type MxScaleRule = "floor" | "ceil" | "even";
 
 /** Bits of a code. */
 export function elementBits(element: MxElement | MxTable): number {
@@ -79,19 +72,20 @@ export function roundElement(element: MxElement, y: number, rounding: MxRounding
 }
 
 /**
- * X, the exponent of the shared scale of a block whose largest magnitude is `largest` (a float32): at least
- * -127, NaN where it would exceed 127 or the block holds NaN or Inf. An empty block has the least there is.
+ * X, the exponent of the shared scale of a block whose largest magnitude is `largest` (a float32), within
+ * ±127; NaN where the block holds NaN or Inf. Subnormal maxima count as 2^-127.
  */
-export function blockExponent(element: MxElement, largest: number, rule: MxScaleRule): number {
+export function blockExponent(element: MxElement, largest: number, rule: BlockScaleRule): number {
   if (!Number.isFinite(largest)) return NaN;
-  if (largest === 0) return -127;
-  const mantissaBits = element.kind === "float" ? element.mantissaBits : element.bits - 2;
-  const exponent = exponentOf(largest);
-  const mantissa = largest * 2 ** -exponent;
-  const carries =
-    rule === "ceil" ? mantissa > 1 : rule === "even" && mantissa >= 2 - 2 ** (-mantissaBits - 1);
-  const shared = exponent + (carries ? 1 : 0) - largestExponent(element);
-  return shared > 127 ? NaN : Math.max(shared, -127);
+  const field = (float32Bits(largest) + exponentCarry(element, rule)) >>> 23;
+  return Math.min(254, Math.max(0, field - largestExponent(element))) - 127;
+}
+
+/** What is added to the bits of a largest magnitude, so that its exponent field is the rule's. */
+export function exponentCarry(element: MxElement, rule: BlockScaleRule): number {
+  if (rule === "floor") return 0;
+  if (rule === "ceil") return 2 ** 23 - 1;
+  return 2 ** (22 - (element.kind === "float" ? element.mantissaBits : element.bits - 2));
 }
 
 /** The values of the 256 codes of E8M0: 2^(code - 127), NaN for the last. */

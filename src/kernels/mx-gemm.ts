@@ -1,12 +1,7 @@
 /** The `mx-gemm` shape: batched C = A·B of operands in blocks along K, each block with a shared scale. */
+import type { BlockScaleRule, BlockSize } from "../formats/block-format.ts";
 import type { GemmSizes, GemmStrides } from "./gemm.ts";
-import {
-  largestInteger,
-  type MxElement,
-  type MxRounding,
-  type MxScaleRule,
-  type MxTable,
-} from "./mx-element.ts";
+import { largestInteger, type MxElement, type MxRounding, type MxTable } from "./mx-element.ts";
 import { product, type Value } from "./program.ts";
 import { scopeOf, type Inputs, type Outputs, type Scope, type Uniforms } from "./signature.ts";
 
@@ -18,7 +13,7 @@ export interface MxFromFloats {
   /** Default nearest-even. */
   readonly rounding?: MxRounding;
   /** Default floor, the MX specification's. */
-  readonly scaleRule?: MxScaleRule;
+  readonly scaleRule?: BlockScaleRule;
 }
 
 /**
@@ -35,7 +30,7 @@ export interface MxFromCodes {
 export type MxOperand = MxFromFloats | MxFromCodes;
 
 /** Elements of K that share a scale. */
-export type MxBlock = 16 | 32 | 64;
+export type MxBlock = BlockSize;
 
 /**
  *   P[o, i, m, n] = Σ_b (Σ_{k in block b} A[m, k] · B[k, n]) · 2^(X_A[m, b] + X_B[b, n]);   outputs =

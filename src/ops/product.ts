@@ -4,14 +4,20 @@ import { gemm, type GemmKernel, type GemmOperand, type GemmStrides } from "../ke
 import { output, perColumn } from "../kernels/signature.ts";
 import type { ScalarFormat } from "../formats/format.ts";
 import type { Device } from "../tensor/device.ts";
-import { isBlocked, isCoded, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { isBlocked, isCoded, partsOf, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { blockProduct, type PackedRounding } from "./block-product.ts";
 import { unpacked } from "./pack.ts";
 import { dequantise } from "./quantise.ts";
+import { quantiseBlocks } from "./quantise-blocks.ts";
+
+export { roundsWhilePacking, type PackedRounding } from "./block-product.ts";
 
 /** A matrix [rows, columns], read as it lies or transposed. */
 export interface Side {
   readonly tensor: Tensor;
   readonly transposed: boolean;
+  /** Rounds a float32 tensor to blocks along the product's sum while it is packed: see {@link roundsWhilePacking}. */
+  readonly blocks?: PackedRounding;
 }
 
 const kernels = new Map<string, GemmKernel>();
@@ -53,44 +59,68 @@ function inputsOf(name: "a" | "b", tensor: Tensor): Record<string, Tensor> {
   return { [name]: tensor, [`${name}Table`]: tableOf(tensor.device, format), [`${name}Scale`]: scale };
 }
 
-/**
- * A side as `gemm` reads it: float32, or byte codes with scales for rows or columns. Codes wider than a byte have no table
- * for the packer, and blocks have scales along the sum: they are decoded into the step's memory. Packed codes are
- * unpacked there.
- */
+/** A side as `gemm` reads it: float32, or byte codes with scales for rows or columns; other codes are decoded. */
 function readable({ tensor, transposed }: Side): Side {
   const wide = isCoded(tensor) && tensor.encoding.format.bits > 8;
-  const decoded = wide || isBlocked(tensor);
-  return { tensor: decoded ? dequantise(tensor) : unpacked(tensor), transposed };
+  return { tensor: wide || isBlocked(tensor) ? dequantise(tensor) : tensor, transposed };
+}
+
+/** A side that asks for blocks, rounded to them beforehand; any other as it is. */
+function roundedBefore(side: Side, axis: 0 | 1): Side {
+  const { tensor, transposed, blocks } = side;
+  if (!blocks || tensor.encoding.kind !== "float32") return side;
+  const along = transposed ? (axis === 1 ? 0 : 1) : axis;
+  return { tensor: quantiseBlocks(tensor, blocks.format, blocks.rounding, along, [0, 0]), transposed };
 }
 
 /**
  *   C = A·B (+ bias to each row)
  *
- * Each side is in any encoding. Codes of at most 8 bits are decoded while panels are packed, never as a whole; blocks and
- * wider codes are decoded into the step's memory before.
+ * Each side is in any encoding. Blocks along the sum and codes of at most 8 bits are decoded while panels are packed, never
+ * as a whole; wider codes, and blocks across the sum or beside codes with other scales, are decoded into the step's
+ * memory before. Packed codes are unpacked there.
  *
  * @param bias  [n] or null
  * @returns [m, n] float32, not recorded on the tape.
  * @throws ShapeError when the inner sizes differ.
  */
 export function product(left: Side, right: Side, bias: Tensor | null = null): Tensor {
-  const a = readable(left);
-  const b = readable(right);
-  const [m, k] = shapeOf(a);
-  const [inner, n] = shapeOf(b);
+  const [m, k] = shapeOf(left);
+  const [inner, n] = shapeOf(right);
   if (k !== inner) throw new ShapeError(`logrung: product of [${m}, ${k}] and [${inner}, ${n}]`);
-  const { device } = a.tensor;
+  const { device } = left.tensor;
   const c = device.empty([m, n]);
+  const a = { ...left, tensor: unpacked(left.tensor) };
+  const b = { ...right, tensor: unpacked(right.tensor) };
+  if (!blockProduct(a, b, bias, c, { m, n, k })) decodedProduct(a, b, bias, c, [m, n, k]);
+  if (a.tensor !== left.tensor) device.free(a.tensor);
+  if (b.tensor !== right.tensor) device.free(b.tensor);
+  return c;
+}
+
+/** By `gemm`, which knows no blocks. */
+function decodedProduct(
+  left: Side,
+  right: Side,
+  bias: Tensor | null,
+  c: Tensor,
+  [m, n, k]: readonly [number, number, number],
+): void {
+  const { device } = c;
+  const rounded = [roundedBefore(left, 1), roundedBefore(right, 0)] as const;
+  const [a, b] = [readable(rounded[0]), readable(rounded[1])];
   const kind = (side: Side): GemmOperand => (isCoded(side.tensor) ? "coded" : "f32");
   device.run(kernelOf(kind(a), kind(b), bias !== null), {
     inputs: { ...inputsOf("a", a.tensor), ...inputsOf("b", b.tensor), ...(bias ? { bias } : {}) },
     outputs: { c },
     sizes: { m, n, k, a: stridesOf(a), b: stridesOf(b), c: { row: n } },
   });
-  if (a.tensor !== left.tensor) device.free(a.tensor);
-  if (b.tensor !== right.tensor) device.free(b.tensor);
-  return c;
+  for (const [i, side] of [left, right].entries()) {
+    const made = rounded[i].tensor;
+    const read = (i === 0 ? a : b).tensor;
+    if (read !== made) device.free(read);
+    if (made !== side.tensor) for (const part of partsOf(made)) device.free(part);
+  }
 }
 
 function shapeOf({ tensor, transposed }: Side): readonly [number, number] {

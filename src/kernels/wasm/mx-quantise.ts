@@ -1,5 +1,5 @@
 /** Rounding to the elements of a block, four float32 at a time, in registers. */
-import { largestElement, largestExponent, unitBits, type MxElement } from "../mx-element.ts";
+import { exponentCarry, largestElement, largestExponent, unitBits, type MxElement } from "../mx-element.ts";
 import type { MxFromFloats } from "../mx-gemm.ts";
 import type { Code, Local } from "./assembler.ts";
 import { bitsOf, type ConstantPool } from "./constants.ts";
@@ -50,6 +50,7 @@ export class Quantiser {
   private readonly operand: MxFromFloats;
   private readonly panel: PanelKind;
   private readonly offset: number;
+  private readonly carry: number;
 
   /** @param offset  added to every integer, so that it fits seven bits without a sign. */
   constructor(
@@ -66,6 +67,7 @@ export class Quantiser {
     this.operand = operand;
     this.panel = panel;
     this.offset = offset;
+    this.carry = exponentCarry(element, operand.scaleRule ?? "floor");
     this.prepare();
   }
 
@@ -81,19 +83,18 @@ export class Quantiser {
 
   /**
    * From the bits of max|x|: `inverse` = 2^-X, and `factor` = 2^X times the finest step (for float32 panels
-   * 2^X itself), NaN where the block holds NaN or Inf or needs an X above 127.
+   * 2^X itself), NaN where the block holds NaN or Inf.
    */
   scales(largest: Local, inverse: Local, factor: Local): void {
     const { code, splats, element } = this;
-    const carry = this.carry();
+    const { carry } = this;
     const bad = code.local("v128");
     const shared = code.local("v128");
     code.get(largest).get(splats.bits(EXPONENT - 1)).op("i32x4.gt_s").set(bad);
     code.get(largest);
     if (carry !== 0) code.get(splats.bits(carry)).op("i32x4.add");
     code.i32(23).op("i32x4.shr_u").get(splats.bits(largestExponent(element))).op("i32x4.sub");
-    code.get(splats.bits(0)).op("i32x4.max_s").set(shared);
-    code.get(shared).get(splats.bits(254)).op("i32x4.gt_s").get(bad).op("v128.or").set(bad);
+    code.get(splats.bits(0)).op("i32x4.max_s").get(splats.bits(254)).op("i32x4.min_s").set(shared);
     code.get(splats.bits(254)).get(shared).op("i32x4.sub").i32(23).op("i32x4.shl");
     code.get(splats.bits(SUBNORMAL)).op("i32x4.max_s").set(inverse);
     code.get(shared).i32(23).op("i32x4.shl").get(splats.bits(SUBNORMAL)).op("i32x4.max_s");
@@ -121,32 +122,17 @@ export class Quantiser {
   /** Loads all constants, for code that has loops to come. */
   private prepare(): void {
     const { splats, element, operand, offset, panel } = this;
-    const words = [MAGNITUDE, EXPONENT, EXPONENT - 1, SUBNORMAL, 0, 254, largestExponent(element), this.carry(), 1];
+    const words = [MAGNITUDE, EXPONENT, EXPONENT - 1, SUBNORMAL, 0, 254, largestExponent(element), this.carry, 1];
     const largest = largestElement(element);
     const unit = 2 ** -unitBits(element);
     for (const bits of words) splats.bits(bits);
     for (const value of [largest, -largest, SHIFTER * unit]) splats.float(value);
     if (panel !== "f32") for (const value of [unit, (SHIFTER + offset) * unit]) splats.float(value);
-    if (operand.rounding === "floor") for (const bits of [~MAGNITUDE]) splats.bits(bits);
+    if (operand.rounding === "floor") splats.bits(~MAGNITUDE);
     if (element.kind === "integer") return;
     splats.float(2 ** (1 - element.bias));
     splats.bits((23 - element.mantissaBits) << 23);
-    splats.bits(element.mantissaBits << 23);
   } // prettier-ignore
-
-  /** What is added to the bits of max|x| before its exponent is taken. */
-  private carry(): number {
-    const { element, operand } = this;
-    const mantissaBits = element.kind === "float" ? element.mantissaBits : element.bits - 2;
-    switch (operand.scaleRule ?? "floor") {
-      case "floor":
-        return 0;
-      case "ceil":
-        return 2 ** 23 - 1;
-      case "even":
-        return 2 ** (22 - mantissaBits);
-    }
-  }
 
   /** x · inverse → the nearest element, by the operand's rounding, within ±largest. */
   private round(inverse: Local): void {
