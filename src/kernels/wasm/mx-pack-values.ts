@@ -7,6 +7,9 @@ import type { ConstantPool } from "./constants.ts";
 import { add, pushMin, words } from "./gemm-arguments.ts";
 import type { BlockPacker, PanelLayout } from "./mx-panel.ts";
 
+/** k decoded a turn. */
+const UNROLLED = 16;
+
 /**
  * Place by place, k by k: table[code] · scale. k beyond the operand's end are zero, so that a block is whole;
  * places beyond `count` are left as they are.
@@ -32,13 +35,27 @@ export function defineValueBlock(
       code.get(scale).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
       code.memory("f32.load", factors).set(factor);
       code.get(from).set(at).get(to).set(put).get(depth).set(rest);
-      code.loop(() => {
-        code.get(put).get(at).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
-        code.memory("f32.load", values).get(factor).op("f32.mul").memory("f32.store");
-        add(code, at, deepStride);
-        add(code, put, width * 4);
-        code.get(rest).i32(1).op("i32.sub").tee(rest).brIf(0);
-      });
+      const value = (offset: number, place: number) => {
+        code.get(put).get(at).memory("i32.load8_u", offset).i32(2).op("i32.shl").get(constants).op("i32.add");
+        code.memory("f32.load", values).get(factor).op("f32.mul").memory("f32.store", place * width * 4);
+      };
+      /** So many k a turn, as long as there are as many; `adjacent` ones need no counting between. */
+      const several = (turn: number, adjacent: boolean) =>
+        code.while(
+          () => code.get(rest).i32(turn).op("i32.ge_s"),
+          () => {
+            for (let k = 0; k < turn; k++) {
+              value(adjacent ? k : 0, k);
+              if (!adjacent) add(code, at, deepStride);
+            }
+            if (adjacent) add(code, at, turn);
+            add(code, put, width * 4 * turn);
+            add(code, rest, -turn);
+          },
+        );
+      code.get(deepStride).i32(1).op("i32.eq");
+      code.if(() => several(UNROLLED, true), () => several(UNROLLED, false));
+      several(1, false);
       code.i32(block).get(depth).op("i32.sub").set(rest);
       code.while(
         () => code.get(rest),
