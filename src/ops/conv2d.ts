@@ -45,9 +45,10 @@ export function conv2d(
   expectShape("conv2d's weight", w, geometry.output.channels, geometry.depth);
   if (isPointwise(geometry)) return { pixels: linear(pixels, w, b, precision), shape: geometry.output };
   const y = weighted(pixels, w, b, precision, {
-    forward: (x, weight, bias) => convolve(x, weight, bias, geometry),
-    input: (dy, weight) => convolveInput(dy, weight, geometry),
-    weight: (dy, x) => convolveWeights(dy, x, geometry),
+    roundWhilePacking: false,
+    forward: (x, weight, bias) => convolve(x.tensor, weight, bias, geometry),
+    input: (dy, weight) => convolveInput(dy.tensor, weight, geometry),
+    weight: (dy, x) => convolveWeights(dy.tensor, x, geometry),
   });
   return { pixels: y, shape: geometry.output };
 }

@@ -5,9 +5,10 @@ import { product } from "./product.ts";
 import { weighted, type WeightedProducts } from "./weighted.ts";
 
 const products: WeightedProducts = {
-  forward: (x, w, bias) => product({ tensor: x, transposed: false }, { tensor: w, transposed: true }, bias),
-  input: (dy, w) => product({ tensor: dy, transposed: false }, { tensor: w, transposed: false }),
-  weight: (dy, x) => product({ tensor: dy, transposed: true }, { tensor: x, transposed: false }),
+  roundWhilePacking: true,
+  forward: (x, w, bias) => product({ ...x, transposed: false }, { tensor: w, transposed: true }, bias),
+  input: (dy, w) => product({ ...dy, transposed: false }, { tensor: w, transposed: false }),
+  weight: (dy, x) => product({ ...dy, transposed: true }, { tensor: x, transposed: false }),
 };
 
 /**

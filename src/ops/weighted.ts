@@ -2,9 +2,11 @@
 import { columns } from "../kernels/columns.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
+import type { Key } from "../random/stream.ts";
 import { isCoded, type Tensor } from "../tensor/tensor.ts";
 import { dependsOnAxis, forKeeping, freeRounded, madeBy, rounded, type LayerPrecision } from "./operand.ts";
-import { dequantise, type QuantisedAxes } from "./quantise.ts";
+import { roundsWhilePacking, type PackedRounding } from "./product.ts";
+import { blocksOf, dequantise, type QuantisedAxes } from "./quantise.ts";
 
 const biasGradient = columns(
   "bias gradient",
@@ -28,14 +30,22 @@ const alongTokens: QuantisedAxes = { channel: 1, reduction: 0 };
 const alongIn: QuantisedAxes = { channel: 0, reduction: 1 };
 const alongOut: QuantisedAxes = { channel: 0, reduction: 0 };
 
+/** An operand of a product: in any encoding, or float32 that the product rounds to blocks while it packs it. */
+export interface WeightedOperand {
+  readonly tensor: Tensor;
+  readonly blocks?: PackedRounding;
+}
+
 /** The products of a layer with weights, on operands in any encoding; none is recorded on the tape. */
 export interface WeightedProducts {
+  /** Whether they take operands with `blocks`, which run along the product's sum. */
+  readonly roundWhilePacking: boolean;
   /** y from x [rows, in] and w [out, …], plus the bias of each output. */
-  forward(x: Tensor, w: Tensor, bias: Tensor | null): Tensor;
+  forward(x: WeightedOperand, w: Tensor, bias: Tensor | null): Tensor;
   /** dx from dy [rows, out] and w. */
-  input(dy: Tensor, w: Tensor): Tensor;
+  input(dy: WeightedOperand, w: Tensor): Tensor;
   /** dw from dy and x. */
-  weight(dy: Tensor, x: Tensor): Tensor;
+  weight(dy: WeightedOperand, x: Tensor): Tensor;
 }
 
 /**
@@ -60,17 +70,36 @@ export function weighted(
   products: WeightedProducts,
 ): Tensor {
   const { policy, key } = precision;
-  const forwardX = rounded(x, policy.activation, alongFeatures, () => key("activation"));
+  const forwardX = operandOf(x, policy.activation, alongFeatures, products, () => key("activation"));
   const forwardW = roundedWeight(w, alongIn, precision);
   const y = products.forward(forwardX, forwardW, b);
   freeRounded(forwardW, w);
-  const kept = keptActivation(x, forwardX, w.tracked, precision);
+  const kept = keptActivation(x, forwardX.tensor, w.tracked, precision);
   const vjp = (dy: Tensor): (Tensor | null)[] => {
     const gradients = backward(dy, { x, w, kept }, precision, products);
     return b ? [...gradients, sumRows(dy)] : gradients;
   };
   const reads = kept === x && w.tracked ? [x] : [];
   return x.device.tape.record(b ? [x, w, b] : [x, w], y, madeBy(kept, x), vjp, reads);
+}
+
+/**
+ * Q(x) for one product; where its blocks can be rounded while they are packed, x with the order to do so, and no codes lie
+ * in memory.
+ */
+function operandOf(
+  x: Tensor,
+  precision: TensorPrecision | null,
+  axes: QuantisedAxes,
+  { roundWhilePacking }: WeightedProducts,
+  key: () => Key,
+): WeightedOperand {
+  const format = precision && dependsOnAxis(precision) ? blocksOf(precision) : null;
+  if (roundWhilePacking && precision && format && x.encoding.kind === "float32") {
+    const { rounding } = precision;
+    if (roundsWhilePacking(format, rounding)) return { tensor: x, blocks: { format, rounding } };
+  }
+  return { tensor: rounded(x, precision, axes, key) };
 }
 
 /** Q_A(x) as the weight's gradient will read it; the forward product's own version goes where that is another. */
@@ -99,20 +128,20 @@ function backward(
 ): (Tensor | null)[] {
   const { policy, key } = precision;
   const error = policy.passes === "both" ? policy.error : null;
-  const features = rounded(dy, error, alongFeatures, () => key("error"));
+  const features = operandOf(dy, error, alongFeatures, products, () => key("error"));
   const dx = x.tracked ? inputGradient(features, w, precision, products) : null;
   const tokens = dependsOnAxis(error)
-    ? rounded(dy, error, alongTokens, () => key("error of the weight's gradient"))
+    ? operandOf(dy, error, alongTokens, products, () => key("error of the weight's gradient"))
     : features;
   const dw = w.tracked ? products.weight(tokens, kept) : null;
-  if (tokens !== features) freeRounded(tokens, dy);
-  freeRounded(features, dy);
+  if (tokens !== features) freeRounded(tokens.tensor, dy);
+  freeRounded(features.tensor, dy);
   return [dx, dw];
 }
 
 /** dx. The weight is rounded again rather than kept: the same codes where its scales do not run along an axis. */
 function inputGradient(
-  error: Tensor,
+  error: WeightedOperand,
   w: Tensor,
   precision: LayerPrecision,
   products: WeightedProducts,
