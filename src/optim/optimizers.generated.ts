@@ -6,6 +6,7 @@ import { optimizer as integerMadam } from "./integer-madam.ts";
 import { optimizer as lion } from "./lion.ts";
 import { optimizer as lnsMadam } from "./lns-madam.ts";
 import { optimizer as madam } from "./madam.ts";
+import { optimizer as rung } from "./rung.ts";
 import { optimizer as sgd } from "./sgd.ts";
 import { optimizer as signsgd } from "./signsgd.ts";
 
@@ -18,6 +19,7 @@ export const optimizers = {
   lion,
   "lns-madam": lnsMadam,
   madam,
+  rung,
   sgd,
   signsgd,
 } as const;

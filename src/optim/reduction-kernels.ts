@@ -2,6 +2,7 @@
 import type { Value } from "../kernels/program.ts";
 import { rows, type ReduceOp, type RowsKernel } from "../kernels/rows.ts";
 import { element, output, scalar } from "../kernels/signature.ts";
+import { isScaled, largestOf } from "./held.ts";
 import type { TensorNumber } from "./optimizer.ts";
 import {
   beforeOf,
@@ -54,13 +55,18 @@ export function reductionKernels(rule: Rule): ReductionKernels | null {
     const reduced = (name: string): Value => found[totalName(reducedName(name))];
     for (const name of names) program.perRow[totalName(name)] = output("f32", found[totalName(name)]);
     for (const { name, field } of numbers) {
-      const before = scope[name];
-      program.perRow[beforeOf(name)] = output("f32", before);
-      program.perRow[name] = output("f32", (field as TensorNumber).next({ before, reduced, uniform }));
+      const stored = scope[name];
+      const share = name === "scale" ? largestValue(rule) : 1; // codes are multiples of σ* over their largest
+      const before = share === 1 ? stored : stored.mul(share);
+      const next = (field as TensorNumber).next({ before, reduced, uniform });
+      program.perRow[beforeOf(name)] = output("f32", stored);
+      program.perRow[name] = output("f32", share === 1 ? next : next.mul(1 / share));
     }
   });
   return { partial, total, reductions: names, numbers: numbers.map(({ name }) => name) };
 }
+
+const largestValue = ({ precision: { weight } }: Rule): number => (isScaled(weight) ? largestOf(weight) : 1);
 
 /** What the total of a reduction is called, beside the numbers of its rows. */
 export const totalName = (name: string): string => `total.${name}`;

@@ -3,6 +3,7 @@ import { format as formatOf } from "../formats/index.ts";
 import { roundingMagic, roundingMagicBits } from "../formats/log2-fixed.ts";
 import type { Value } from "../kernels/program.ts";
 import { output, type Output } from "../kernels/signature.ts";
+import { encodeAcrossZero, fromOneToTwo } from "./across-zero.ts";
 import {
   bySignBit,
   climb,
@@ -57,7 +58,10 @@ export function changed(rule: Rule, change: Change, scope: Values, name: string,
     change.kind === "additive"
       ? change.value
       : bounded(old.mul(times(change.octaves, change.unit ?? 1).exp2()), boundOf(rule, scope));
-  return output(storage, writeHeld(held, isScaled(held) ? value.div(scale.value) : value, bits));
+  const unit = isScaled(held) ? value.div(scale.value) : value;
+  if (change.kind === "additive" && held && ladder)
+    return output(storage, encodeAcrossZero(formatOf(held.format), held, unit, bits));
+  return output(storage, writeHeld(held, unit, bits));
 }
 
 const bounded = (w: Value, top: Value): Value => w.clamp(top.neg(), top);
@@ -86,9 +90,6 @@ function rungsOf(
   const shifted = octaves.fma(perUnit, moved ? moved.sub(1.5) : -1.5);
   return nearestInteger(shifted.add(fromOneToTwo(bits)));
 }
-
-/** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
-const fromOneToTwo = (bits: Value): Value => bits.shr(9).or(0x3f800000).asF32();
 
 /** |x| < 2²² rounded to the nearest integer, ties to even: adding 1.5 · 2²³ leaves it in the low bits of the sum. */
 const nearestInteger = (x: Value): Value => x.add(roundingMagic).asI32().sub(roundingMagicBits);

@@ -135,6 +135,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   sgd,
   adam: adams(true),
   adamw: adams(false),
+  rung: (cell, step, o) => adams(false)(cell, step, { lr: 3e-3, beta2: 0.99, weightDecay: 0, ...o }),
   signsgd,
   lion,
   fromage,

@@ -10,6 +10,7 @@ export const settings: Readonly<Record<string, Options>> = {
   lion: { lr: 0.03 },
   "lns-madam": { lr: 0.05, beta: 0.9 },
   madam: { lr: 0.04, beta: 0.9 },
+  rung: { lr: 0.05 },
   sgd: { lr: 0.02 },
   signsgd: { lr: 0.03, momentum: 0.5 },
 };

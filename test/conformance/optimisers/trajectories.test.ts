@@ -66,6 +66,7 @@ const cases: readonly (readonly [name: string, options: Setting])[] = [
   ["sgd", { lr: 0.003, nesterov: "on" }],
   ["adam", { lr: 0.003, weightDecay: 0.02 }],
   ["adamw", { lr: 0.003, weightDecay: 0.1 }],
+  ["rung", { weightDecay: 0.1 }],
   ["signsgd", { lr: 0.003, weightDecay: 0.1 }],
   ["signsgd", { lr: 0.003, momentum: 0.9 }],
   ["lion", { lr: 0.002, weightDecay: 0.1 }],

@@ -1,0 +1,43 @@
+/** Rounding an additive rule's weights to a ladder, down to zero and out of it on the other side. */
+import type { ScalarFormat } from "../formats/index.ts";
+import { encodeValue } from "../kernels/codec.ts";
+import { f32, select, u32, type Value } from "../kernels/program.ts";
+import type { TensorPrecision } from "../precision/policy.ts";
+
+/**
+ * The code of x / σ*. From the lowest rung up as the format rounds. Below it, stochastically, in value:
+ *
+ *   |x| < ℓ = 2^((1-K)/γ):   the lowest rung of x's sign with probability |x| / ℓ, else zero
+ *
+ * The format's own stochastic rounding is in the logarithm, where zero is infinitely far away: a step smaller than ℓ
+ * would never leave zero. Here a weight passes through zero at about its mean pace, and so can change its sign.
+ *
+ * The bits u of a weight below zero are turned to 1 - u, so that a large u always rounds towards larger values, not
+ * larger magnitudes. Where u walks a Weyl sequence, a weight then leaves zero as long after it came as a steady pace
+ * takes; otherwise the u that brought it there would soon take it on.
+ *
+ * @param x     the new weight over σ*.
+ * @param bits  32 random bits; needed for stochastic rounding.
+ */
+export function encodeAcrossZero(
+  format: ScalarFormat,
+  { rounding }: TensorPrecision,
+  x: Value,
+  bits: Value,
+): Value {
+  const { coding } = format;
+  if (coding.kind !== "ladder" || !coding.signed || rounding !== "stochastic")
+    return encodeValue(format, x, rounding, bits);
+  const upwards = bits.xor(select(x.lt(0), u32(0xffffffff), 0));
+  const code = encodeValue(format, x, rounding, upwards);
+  const { rungs, rungsPerOctave } = coding;
+  const lowest = 2 ** ((1 - rungs) / rungsPerOctave);
+  const size = x.abs();
+  const share = size.mul(1 / lowest);
+  const leaves = share.add(fromOneToTwo(upwards)).ge(2); // |x| / ℓ + u ≥ 1
+  const near = select(leaves, select(x.lt(0), u32(rungs + 2), 1), 0);
+  return select(size.lt(f32(lowest)), near, code);
+}
+
+/** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
+export const fromOneToTwo = (bits: Value): Value => bits.shr(9).or(0x3f800000).asF32();
