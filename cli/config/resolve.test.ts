@@ -40,7 +40,7 @@ describe("layers", () => {
       steps: 20,
       batch: 4,
       model: { layers: 2 },
-      optimizer: { beta: 0.9 },
+      optimizer: { beta2: 0.9 },
     };
     await writeFile(join(folder, "c.json"), JSON.stringify({ $schema: "./s.json", ...file }));
     const config = await train("c.json", "--batch=16", "--model.width=64", "--lr=0.1");
@@ -49,8 +49,8 @@ describe("layers", () => {
       steps: 20,
       batch: 16,
       model: { layers: 2, width: 64, heads: 4 },
-      optimizer: { name: "lns-madam", lr: 0.1, beta: 0.9, momentum: 0.9, bound: 10 },
-      precision: "state8",
+      optimizer: { name: "rung", lr: 0.1, beta1: 0.9, beta2: 0.9, scale: 6 },
+      precision: "rung8",
       seed: 1,
     });
   });
@@ -66,7 +66,7 @@ describe("layers", () => {
       epsilon: 1e-8,
       weightDecay: 0.01,
     });
-    expect((await train("own-source", "--optimizer=lns-madam")).optimizer.momentum).toBe(0.9);
+    expect((await train("own-source", "--optimizer=rung")).optimizer.lr).toBe(0.003);
     expect((await train("own-source", "--optimizer=adamw", "--precision=state16")).precision).toBe("state16");
     const under = { exempt: { optimizer: { name: "adamw", lr: 1 }, embeddings: true }, precision: "p" };
     expect(mergeLayers(under, { exempt: { optimizer: { name: "madam" } } })).toEqual({
@@ -76,7 +76,7 @@ describe("layers", () => {
   });
 
   it("a role's format is laid over the preset below it", async () => {
-    const both = { preset: "state8", update: "lns8-g32" };
+    const both = { preset: "rung8", update: "lns8-g32" };
     expect((await train("own-source", "--precision.update=lns8-g32")).precision).toEqual(both);
     const flags = ["--precision=state16", "--precision.update=lns8-g32"];
     expect((await train("own-source", ...flags)).precision).toEqual({ ...both, preset: "state16" });
@@ -110,7 +110,7 @@ describe("complaints", () => {
     [["--steps="], '"steps" is "", wants a number'],
     [["--backend=wasn"], '"backend" is "wasn" (did you mean "wasm"? known: wasm, reference)'],
     [["--optimizer=adammw"], '"optimizer.name" is "adammw" (did you mean "adamw"? known: '],
-    [["--optimizer.betta=1"], 'unknown key "optimizer.betta" of lns-madam (did you mean "beta"? known: lr, '],
+    [["--optimizer.betta=1"], 'unknown key "optimizer.betta" of rung (did you mean "beta1"? known: lr, '],
     [["--exempt.optimizer.bound=1"], 'unknown key "exempt.optimizer.bound" of adamw'],
     [["--exempt.embeddings=yes"], '"exempt.embeddings" is "yes", wants true or false'],
     [["--data.validationFraction=1"], '"data.validationFraction" is 1, wants < 1'],
@@ -119,7 +119,7 @@ describe("complaints", () => {
 
   it("come from the schemas of optimisers and precision too", async () => {
     await expect(train("own-source", "--lr=-1")).rejects.toThrow(
-      /lns-madam's lr is -1, wants a finite number > 0/,
+      /rung's lr is -1, wants a finite number > 0/,
     );
     await expect(train("own-source", "--precision=state9")).rejects.toThrow(
       /"state9" \(did you mean "state8"\?/,
@@ -189,7 +189,7 @@ describe("groups", () => {
         { pattern: "head", optimizer: { name: "sgd" }, precision: "state16" },
       ])
     ).groups;
-    expect(near.optimizer).toMatchObject({ name: "lns-madam", lr: 0.5, momentum: 0.9 });
+    expect(near.optimizer).toMatchObject({ name: "rung", lr: 0.5, beta2: 0.99 });
     expect(near.precision).toBeUndefined();
     expect(far.optimizer).toEqual({
       name: "sgd",

@@ -64,7 +64,7 @@ const bitMadam: JsonObject = {
 const ladders: Readonly<Record<string, string | JsonObject>> = {
   "lns-madam": "state8",
   "integer-madam": bitMadam,
-  rung: "state8",
+  rung: "rung8",
 };
 
 /** The registries' own rules. Optimisers that move weights by rungs start with weights on a ladder. */

@@ -80,7 +80,8 @@ const lmd = (name: string, format: string): Policy => ({
  * - `lmd-mxfp6`, `lmd-mxfp4`  operands of forward products in MX blocks, the backward pass on unrounded ones, as LMD's
  *   abstract has it. Of the two 6-bit elements we chose e2m3, and ties to even: the source names neither.
  * - `mxfp8`       e4m3 blocks in both passes: with e5m2 errors, Megatron's users saw training diverge.
- * - `rung8`       all of it at 8 bits: weights, activations, errors, gradients, moments.
+ * - `rung8`       all of it at 8 bits: weights, activations, errors, gradients, moments; embeddings as other weights, since
+ *   the rule that it is for lets weights through zero. `docs/optim/rung.md` has its figures.
  */
 export const presets = {
   fp32,
@@ -111,6 +112,7 @@ export const presets = {
     name: "rung8",
     ...operands(nearest8),
     weight: state8.update,
-    gradient: held("lns8-g8", "stochastic", "tensor"),
+    embedding: state8.update,
+    gradient: nearest8,
   },
 } as const satisfies Record<string, Policy>;

@@ -43,8 +43,8 @@ describe("train --json", () => {
     expect(result).toMatchObject({
       run,
       recipe: "text",
-      optimizer: "lns-madam",
-      precision: "state8",
+      optimizer: "rung",
+      precision: "rung8",
       steps: 20,
     });
     const { loss, perplexity } = result.validation as { loss: number; perplexity: number };
@@ -52,7 +52,7 @@ describe("train --json", () => {
     for (const key of ["seconds", "trainLoss", "tokensPerSecond", "peakBytes"])
       expect(result[key]).toBeGreaterThan(0);
     expect(stderr).toMatch(
-      /formats {2}state8: weight, activation, error, saved, gradient: fp32; update: lns8-g16 \(stochastic\); /,
+      /formats {2}rung8: weight: lns8-g16 \(stochastic\); activation, error, saved, gradient: lns8-g8; /,
     );
     expect(stderr).toMatch(/state {4}.* a parameter .*: weights .*B, moments .*B, scales .*B\n/);
     expect(stderr).toMatch(/step 20\/20 · loss \d/);
@@ -64,7 +64,7 @@ describe("train --json", () => {
     const { weights, moments, scales, activations } = summary.memory;
     expect(weights + moments + scales).toBe(summary.stateBytes);
     expect(activations).toBeGreaterThan(0);
-    expect(summary.policy).toEqual(parsePolicy("state8"));
+    expect(summary.policy).toEqual(parsePolicy("rung8"));
   });
 
   it("says the loss that eval finds over the same windows", async () => {
@@ -91,6 +91,7 @@ describe("train --json", () => {
 
 describe("stateBytes", () => {
   it.each([
+    ["rung8", "rung"],
     ["state8", "lns-madam"],
     ["lns-madam-8", "lns-madam"],
     ["state16", "lns-madam"],

@@ -106,7 +106,7 @@ describe("report", () => {
       runs: [{ steps: 60 }, { steps: 60 }],
     });
     expect(existsSync(page)).toBe(true);
-    expect(await ok("report", "run")).toContain("lns-madam");
+    expect(await ok("report", "run")).toContain("rung");
   });
 
   it("is a page that needs no other file and no network", () => {

@@ -108,8 +108,8 @@ describe("train and its kin refuse", () => {
       recipe: "text",
       steps: 2,
       data: { path: [textFile()] },
-      optimizer: { name: "lns-madam", lr: 0.1 },
-      precision: "state8",
+      optimizer: { name: "rung", lr: 0.1 },
+      precision: "rung8",
     });
     expect(readdirSync(folder)).toEqual(before);
   });
