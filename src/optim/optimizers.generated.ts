@@ -4,6 +4,7 @@ import { optimizer as adamw } from "./adamw.ts";
 import { optimizer as fromage } from "./fromage.ts";
 import { optimizer as integerMadam } from "./integer-madam.ts";
 import { optimizer as lion } from "./lion.ts";
+import { optimizer as lmd } from "./lmd.ts";
 import { optimizer as lnsMadam } from "./lns-madam.ts";
 import { optimizer as madam } from "./madam.ts";
 import { optimizer as rung } from "./rung.ts";
@@ -17,6 +18,7 @@ export const optimizers = {
   fromage,
   "integer-madam": integerMadam,
   lion,
+  lmd,
   "lns-madam": lnsMadam,
   madam,
   rung,

@@ -1,0 +1,117 @@
+/** LMD: log-normal multiplicative dynamics. */
+import { normalFloat } from "../kernels/normal.ts";
+import type { Value } from "../kernels/program.ts";
+import { normalisedGradient } from "./normalised-gradient.ts";
+import { numberOf, type Options } from "./options.ts";
+import type { Optimizer, StateFields, UpdateScope } from "./optimizer.ts";
+import { rootMeanSquareOf } from "./zeros.ts";
+import { signOf } from "./sign.ts";
+
+/** The root mean square that tensors of zeros are counted as: GPT-2's initial deviation. */
+const ZERO_TENSOR_RMS = 0.02;
+
+const usualSize = (rms: number): number => (rms > 0 ? rms : ZERO_TENSOR_RMS);
+
+/** First values of one side: (max(±w, 0) + c · rms) · e^(-σ²/2), so that the mean of the sampled weight is w. */
+function initialPart(options: Options, side: 1 | -1) {
+  const correction = Math.exp(-(numberOf(options, "deviation") ** 2) / 2);
+  return (weights: ArrayLike<number>): Float32Array => {
+    const floor = numberOf(options, "floor") * usualSize(rootMeanSquareOf(weights));
+    return Float32Array.from(weights, (w) => (Math.max(side * w, 0) + floor) * correction);
+  };
+}
+
+/** The direction s of a step: bounded, its sign that of the smoothed gradient. */
+const directions: Readonly<Record<string, (scope: UpdateScope) => Value>> = {
+  lion: ({ g, field, uniform }) => signOf(field("m").before.sub(g).fma(uniform("mix"), g)),
+  sign: ({ m }) => signOf(m),
+  normalised: normalisedGradient,
+};
+
+/** R of one side, `side` · w the part's share in the weight; everything in logarithms of the part. */
+const regularisers: Readonly<Record<string, (scope: UpdateScope, part: Value, side: 1 | -1) => Value>> = {
+  kl: ({ field }, part) => part.div(field("prior").value).log2().mul(Math.LN2),
+  decay: ({ uniform }) => uniform("one"),
+  l2: ({ w, field }, part, side) =>
+    w
+      .mul(part)
+      .mul(side)
+      .div(field("prior").value.mul(field("prior").value)),
+};
+
+/**
+ * LMD: a weight is the difference of two positive numbers with log-normal noise on both; step, noise and regulariser multiply.
+ *
+ *   w = p · e^(σ z) - q · e^(σ z′),   z, z′ ~ N(0, 1) anew before every forward pass; in evaluation the mean, (p - q) e^(σ²/2)
+ *   m ← β₂ m + (1-β₂) g,   s = sign(β₁ m + (1-β₁) g) by default
+ *   p ← p · exp(-α (s + λ R_p)),   q ← q · exp(-α (-s + λ R_q))
+ *
+ * The gradient of log p is g · p and that of log q is -g · q, so one moment of g serves both signs. With several samples a
+ * step g is the mean of theirs. What the authors do not publish is an option here, its default from our own ablation:
+ * `docs/optim/lmd.md`.
+ *
+ * State: p, q and m; with `direction: "normalised"` the second moment too.
+ *
+ * @source Nishida et al. 2025, Log-normal multiplicative dynamics for stable low-precision training of large networks
+ *   (arXiv 2506.17768), its abstract and public reviews; the multiplicative Lie-group rule of the same authors.
+ */
+export const optimizer: Optimizer = {
+  name: "lmd",
+  summary: "log-normal multiplicative dynamics: w = p - q, noise, step and regulariser multiply",
+  options: {
+    lr: { type: "number", default: 0.01, min: 0, exclusive: true, doc: "α, relative change a step of p and q" },
+    deviation: { type: "number", default: 0.02, min: 0, max: 1, doc: "σ of the logarithm of the noise; 0 is none" },
+    floor: { type: "number", default: 1, min: 0, exclusive: true, doc: "c: p and q start this far above max(±w, 0), in root mean squares of the tensor" },
+    direction: { type: "choice", default: "normalised", choices: ["lion", "sign", "normalised"], doc: "lion: the sign of moment and gradient mixed; sign: of the moment; normalised: m / √v, bounded" },
+    beta1: { type: "number", default: 0.9, min: 0, max: 0.9999999, doc: "lion: share of the moment in the step; normalised: decay of the moment" },
+    beta2: { type: "number", default: 0.99, min: 0, max: 0.9999999, doc: "lion and sign: decay of the moment; normalised: of the second moment" },
+    bound: { type: "number", default: 10, min: 0, exclusive: true, doc: "normalised: cap of |s|" },
+    regulariser: { type: "choice", default: "kl", choices: ["none", "kl", "decay", "l2"], doc: "R; kl: log(p / prior), a pull towards the prior; decay: 1, a decay of both; l2: of the weight" },
+    strength: { type: "number", default: 0.1, min: 0, doc: "λ, multiplies R" },
+    scale: { type: "number", default: 16, min: 0, exclusive: true, doc: "most that p and q may be, in root mean squares of the initial tensor: the top rung where they lie on a ladder" },
+  },
+  state(options): StateFields {
+    const [beta1, beta2] = [numberOf(options, "beta1"), numberOf(options, "beta2")];
+    const parts: StateFields = {
+      plus: { role: "part", signed: false, init: initialPart(options, 1) },
+      minus: { role: "part", signed: false, init: initialPart(options, -1) },
+      prior: {
+        role: "number",
+        init: ({ rms }) => numberOf(options, "floor") * usualSize(rms),
+        next: ({ before }) => before,
+      },
+    };
+    if (options.direction !== "normalised") return { ...parts, m: { role: "first", form: "mean", decay: beta2 } };
+    return { ...parts, m: { role: "first", form: "mean", decay: beta1 }, v: { role: "second", decay: beta2 } };
+  },
+  uniforms: (options, lr) => ({
+    octaves: -lr * Math.LOG2E,
+    pull: -lr * Math.LOG2E * numberOf(options, "strength"),
+    mix: numberOf(options, "beta1"),
+    bound: numberOf(options, "bound"),
+    deviation: numberOf(options, "deviation") * Math.LOG2E,
+    meanOctaves: (numberOf(options, "deviation") ** 2 / 2) * Math.LOG2E,
+    one: 1,
+  }),
+  clampScale: (options) => numberOf(options, "scale"),
+  reach: (options) =>
+    numberOf(options, "lr") * Math.LOG2E * (numberOf(options, "bound") + 16 * numberOf(options, "strength")),
+  materialise({ part, bits, noise, uniform }) {
+    const factor = (stream: number): Value => {
+      const drawn = normalFloat(bits(stream)).mul(uniform("deviation")).mul(noise);
+      return noise.neg().add(1).fma(uniform("meanOctaves"), drawn).exp2();
+    };
+    return part("plus").mul(factor(0)).sub(part("minus").mul(factor(1)));
+  },
+  update(scope, { options }) {
+    const { field, uniform } = scope;
+    const step = directions[String(options.direction)](scope).mul(uniform("octaves"));
+    const regulariser = options.regulariser === "none" ? null : regularisers[String(options.regulariser)];
+    const change = (name: string, side: 1 | -1) => {
+      const moved = side === 1 ? step : step.neg();
+      const octaves = regulariser ? regulariser(scope, field(name).before, side).fma(uniform("pull"), moved) : moved;
+      return { kind: "multiplicative", octaves } as const;
+    };
+    return { kind: "none", parts: { plus: change("plus", 1), minus: change("minus", -1) } };
+  },
+}; // prettier-ignore
