@@ -91,6 +91,7 @@ function buildTrainer(config: TrainConfig, policy: Policy, device: Device): Prom
     gradientClip: config.gradientClip > 0 ? config.gradientClip : null,
     gradientClipValue: config.gradientClipValue > 0 ? config.gradientClipValue : null,
     accumulate: config.accumulate,
+    samples: config.samples,
     average: averageOf(config),
     zeros: config.zeros,
     groups: config.groups.map(({ pattern, optimizer, precision }) => ({

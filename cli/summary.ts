@@ -73,6 +73,7 @@ function describeSchedule({
   gradientClip,
   gradientClipValue,
   accumulate,
+  samples,
 }: TrainConfig): string {
   return [
     `${schedule.name} from lr ${optimizer.lr}`,
@@ -80,6 +81,7 @@ function describeSchedule({
     gradientClip > 0 ? `gradients clipped to norm ${gradientClip}` : "",
     gradientClipValue > 0 ? `to values of ${gradientClipValue}` : "",
     accumulate > 1 ? `batches in ${accumulate} parts` : "",
+    samples > 1 ? `${samples} draws of the weights a step` : "",
   ]
     .filter(Boolean)
     .join(", ");

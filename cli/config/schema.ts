@@ -132,6 +132,9 @@ export const configSchema = z.strictObject({
   accumulate: count(1, "parts a batch is computed in, their gradients added up; must divide batch").default(
     1,
   ),
+  samples: count(1, "draws of the weights a step, for rules that draw them; gradients are averaged").default(
+    1,
+  ),
   average: average.prefault({}),
   evaluate: evaluate.prefault({}),
   checkpoint: checkpoint.prefault({}),

@@ -53,14 +53,16 @@ export const topOf = (name: string): string => `${name}.top`;
 /**
  * All fields of an optimiser, those the formats ask for included, in the order seconds, firsts, parts, numbers.
  *
- * @throws OptionError when a field that may be negative is to lie in an unsigned format.
+ * @throws OptionError when a field or weight that may be negative is to lie in an unsigned format.
  */
 export function fieldsOf(optimizer: Optimizer, options: Options, precision: StatePrecision): HeldField[] {
   const entries = Object.entries(optimizer.state(options));
+  if (!optimizer.materialise) checkSign(`${optimizer.name}'s weight`, precision.weight);
   const second = entries.find(([, field]) => field.role === "second");
   const held = entries.map(([name, field]): HeldField => {
     const where = placeOf(field, precision);
-    checkSign(optimizer.name, name, field, where);
+    const signed = field.role === "first" || (field.role === "part" && field.signed);
+    if (signed) checkSign(`${optimizer.name}'s field "${name}"`, where);
     return { name, field, held: where, unit: unitOf(name, field, where, second) };
   });
   const tops = held.flatMap(({ name, field, unit }): HeldField[] =>
@@ -77,11 +79,10 @@ function placeOf(field: StateField, { weight, moment }: StatePrecision): Held {
   return field.role === "part" ? weight : moment[field.role];
 }
 
-function checkSign(optimizer: string, name: string, field: StateField, held: Held): void {
-  const signed = field.role === "first" || (field.role === "part" && field.signed);
-  if (!signed || !held || formatOf(held.format).info.signBit !== null) return;
+function checkSign(what: string, held: Held): void {
+  if (!held || formatOf(held.format).info.signBit !== null) return;
   throw new OptionError(
-    `logrung: ${optimizer}'s field "${name}" has both signs, and ${held.format} has none: wants a signed format`,
+    `logrung: ${what} has both signs, and ${held.format} has none: wants a signed format`,
   );
 }
 

@@ -4,20 +4,27 @@ import type { Value } from "../kernels/program.ts";
 import { normalisedGradient } from "./normalised-gradient.ts";
 import { numberOf, type Options } from "./options.ts";
 import type { Optimizer, StateFields, UpdateScope } from "./optimizer.ts";
-import { rootMeanSquareOf } from "./zeros.ts";
 import { signOf } from "./sign.ts";
+import { rootMeanSquareOf } from "./zeros.ts";
 
 /** The root mean square that tensors of zeros are counted as: GPT-2's initial deviation. */
 const ZERO_TENSOR_RMS = 0.02;
 
-const usualSize = (rms: number): number => (rms > 0 ? rms : ZERO_TENSOR_RMS);
+/** The distance c that both parts start from zero at least. */
+function floorOf(options: Options, rms: number): number {
+  const unit = options.floorUnit === "one" ? 1 : rms || ZERO_TENSOR_RMS;
+  return numberOf(options, "floor") * unit;
+}
 
-/** First values of one side: (max(±w, 0) + c · rms) · e^(-σ²/2), so that the mean of the sampled weight is w. */
+/** e^(-σ²/2): what a log-normal number's median is of its mean. */
+const medianOfMean = (options: Options): number => Math.exp(-(numberOf(options, "deviation") ** 2) / 2);
+
+/** First values of one side: (max(±w, 0) + c) · e^(-σ²/2), so that the mean of the sampled weight is w. */
 function initialPart(options: Options, side: 1 | -1) {
-  const correction = Math.exp(-(numberOf(options, "deviation") ** 2) / 2);
   return (weights: ArrayLike<number>): Float32Array => {
-    const floor = numberOf(options, "floor") * usualSize(rootMeanSquareOf(weights));
-    return Float32Array.from(weights, (w) => (Math.max(side * w, 0) + floor) * correction);
+    const floor = floorOf(options, rootMeanSquareOf(weights));
+    const share = medianOfMean(options);
+    return Float32Array.from(weights, (w) => (Math.max(side * w, 0) + floor) * share);
   };
 }
 
@@ -61,14 +68,15 @@ export const optimizer: Optimizer = {
   options: {
     lr: { type: "number", default: 0.01, min: 0, exclusive: true, doc: "α, relative change a step of p and q" },
     deviation: { type: "number", default: 0.02, min: 0, max: 1, doc: "σ of the logarithm of the noise; 0 is none" },
-    floor: { type: "number", default: 1, min: 0, exclusive: true, doc: "c: p and q start this far above max(±w, 0), in root mean squares of the tensor" },
+    floor: { type: "number", default: 0.25, min: 0, exclusive: true, doc: "c: p and q start this far above max(±w, 0)" },
+    floorUnit: { type: "choice", default: "one", choices: ["one", "rms"], doc: "what the floor counts in: 1, the same for all tensors, or root mean squares of the tensor's initial weights" },
     direction: { type: "choice", default: "normalised", choices: ["lion", "sign", "normalised"], doc: "lion: the sign of moment and gradient mixed; sign: of the moment; normalised: m / √v, bounded" },
     beta1: { type: "number", default: 0.9, min: 0, max: 0.9999999, doc: "lion: share of the moment in the step; normalised: decay of the moment" },
     beta2: { type: "number", default: 0.99, min: 0, max: 0.9999999, doc: "lion and sign: decay of the moment; normalised: of the second moment" },
     bound: { type: "number", default: 10, min: 0, exclusive: true, doc: "normalised: cap of |s|" },
     regulariser: { type: "choice", default: "kl", choices: ["none", "kl", "decay", "l2"], doc: "R; kl: log(p / prior), a pull towards the prior; decay: 1, a decay of both; l2: of the weight" },
     strength: { type: "number", default: 0.1, min: 0, doc: "λ, multiplies R" },
-    scale: { type: "number", default: 16, min: 0, exclusive: true, doc: "most that p and q may be, in root mean squares of the initial tensor: the top rung where they lie on a ladder" },
+    scale: { type: "number", default: 16, min: 0, exclusive: true, doc: "most that p and q may be, in sums of floor and root mean square of the initial tensor: the top rung where they lie on a ladder" },
   },
   state(options): StateFields {
     const [beta1, beta2] = [numberOf(options, "beta1"), numberOf(options, "beta2")];
@@ -77,7 +85,7 @@ export const optimizer: Optimizer = {
       minus: { role: "part", signed: false, init: initialPart(options, -1) },
       prior: {
         role: "number",
-        init: ({ rms }) => numberOf(options, "floor") * usualSize(rms),
+        init: ({ rms }) => floorOf(options, rms) * medianOfMean(options),
         next: ({ before }) => before,
       },
     };
@@ -94,6 +102,7 @@ export const optimizer: Optimizer = {
     one: 1,
   }),
   clampScale: (options) => numberOf(options, "scale"),
+  clampUnit: (options, rms) => rms + floorOf(options, rms),
   reach: (options) =>
     numberOf(options, "lr") * Math.LOG2E * (numberOf(options, "bound") + 16 * numberOf(options, "strength")),
   materialise({ part, bits, noise, uniform }) {

@@ -183,6 +183,8 @@ export interface Optimizer {
   gradient?(scope: GradientScope): Value;
   /** σ* as a multiple of the tensor's initial root mean square; null, and by default, weights are not bounded. */
   clampScale?(options: Options): number | null;
+  /** What that is a multiple of, where it is another number than the root mean square: of parts, their size. */
+  clampUnit?(options: Options, rms: number): number;
   /**
    * The most that one step changes log₂|w|, for multiplicative rules; null or left out for others. A ladder takes moves
    * of up to a million rungs, many times its height.

@@ -40,11 +40,12 @@ export async function createSlot(
   const { tensor } = parameter;
   const { device } = tensor;
   const { optimizer, options, precision, variant } = rule;
-  const multiplies = (optimizer.reach?.(options) ?? null) !== null;
+  // Parts in a weight's place are made so that zero weights move.
+  const multiplies = !optimizer.materialise && (optimizer.reach?.(options) ?? null) !== null;
   const read = await readValues(tensor);
   const moved = multiplies ? startingValues(read, parameter.name, zeros, seed) : read;
   const rms = rootMeanSquareOf(moved);
-  const top = topOf(rule, rms);
+  const top = topOf(rule, optimizer.clampUnit?.(options, rms) ?? rms);
   const [key0, key1] = streamKey(seed, parameter.name, 0, "optimiser's initial weights");
   const random = (index: number): number => uniformFloat(randomBits(index, key0, key1));
   const values = optimizer.initial?.(moved, { options, variant, scale: top, random }) ?? moved;
@@ -75,13 +76,16 @@ function zerosAmong(values: Float32Array | Float64Array): number {
   return count;
 }
 
-/** σ*: the policy's number, or a multiple of the initial root mean square; without either, what float32 holds. */
-function topOf({ optimizer, options, precision: { weight } }: Rule, rms: number): number {
+/**
+ * σ*: the policy's number, or a multiple of `size`, the initial root mean square for most; without either, what float32
+ * holds.
+ */
+function topOf({ optimizer, options, precision: { weight } }: Rule, size: number): number {
   if (isScaled(weight) && typeof weight.scale === "number") return weight.scale;
   const multiple = optimizer.clampScale?.(options) ?? (isScaled(weight) ? DEFAULT_TOP : null);
   if (multiple === null) return UNBOUNDED;
   // An all-zero tensor on a ladder has no scale: any will do, as its weights stay zero or, under an additive rule, grow.
-  return isScaled(weight) && rms === 0 ? 1 : multiple * rms;
+  return isScaled(weight) && size === 0 ? 1 : multiple * size;
 }
 
 /** Moves the weight into its format. @returns σ*, or what the codes are multiples of. */

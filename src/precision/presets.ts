@@ -70,12 +70,23 @@ const lmd = (name: string, format: string): Policy => ({
 });
 
 /**
+ * Four bytes a weight for LMD: two parts, on an unsigned ladder of 32 rungs an octave, and two moments; three where its
+ * direction is a sign. Parts of small weights stay near the floor that they start from, so eight octaves are enough.
+ */
+const lmd8: Policy = {
+  ...state8,
+  name: "lmd8",
+  update: held("ulns8-g32", "stochastic", "tensor"),
+};
+
+/**
  * - `fp32`        everything in float32.
  * - `bf16`        operands of products in bfloat16, weights and optimiser state in float32: mixed precision.
  * - `state8`      weights and optimiser state in 8-bit log codes, operands of products in float32.
  * - `state16`     the same at 16 bits: a ladder of 1024 rungs an octave, moments in bf16.
  * - `madam-b12`, `madam-b10`, `madam-b8`  weights alone, on ladders of e^-0.001, e^-0.005, e^-0.01 with 2¹², 2¹⁰, 2⁸
  *   magnitudes and a sign: the Transformer's settings in the reference code of Bernstein et al. 2020.
+ * - `lmd8`        the parts of LMD's weights and its moments in 8-bit log codes, operands of products in float32.
  * - `lns-madam-8` everything in 8-bit log codes: `state8`, and the operands of every product.
  * - `lmd-mxfp6`, `lmd-mxfp4`  operands of forward products in MX blocks, the backward pass on unrounded ones, as LMD's
  *   abstract has it. Of the two 6-bit elements we chose e2m3, and ties to even: the source names neither.
@@ -87,6 +98,7 @@ export const presets = {
   fp32,
   bf16: { ...fp32, name: "bf16", ...operands(bf16) },
   state8,
+  lmd8,
   state16: {
     ...fp32,
     name: "state16",

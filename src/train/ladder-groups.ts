@@ -40,6 +40,10 @@ export function ladderGroups(
 }
 
 function groupOf(name: string, tensors: Readonly<Record<string, SafetensorsTensor>>): string {
-  const found = moments.find(([suffix]) => name.endsWith(suffix) && name.slice(0, -suffix.length) in tensors);
-  return found?.[1] ?? "weights";
+  const parent = name.slice(0, name.lastIndexOf("."));
+  // A parameter has a scale; it has no tensor of its own where parts stand in its place.
+  if (!(`${parent}.scale` in tensors) && !(parent in tensors)) return "weights";
+  const found = moments.find(([suffix]) => name.endsWith(suffix));
+  if (found) return found[1];
+  return parent in tensors ? "weights" : "parts";
 }

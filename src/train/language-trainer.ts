@@ -10,7 +10,7 @@ import type { Held } from "../optim/held.ts";
 import { afterValidation, freshPlateau, type PlateauState } from "../optim/plateau.ts";
 import { learningRateFactor, type Schedule } from "../optim/schedules.ts";
 import { createAverage, type WeightAverage } from "../optim/weight-average.ts";
-import { numberOf } from "../optim/options.ts";
+import { numberOf, OptionError } from "../optim/options.ts";
 import { checkLayers } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
 import type { Device } from "../tensor/device.ts";
@@ -34,6 +34,11 @@ export interface TrainerSpec extends Omit<GroupsSpec, "parameters"> {
   readonly gradientClip: number | null;
   /** Parts that a batch is computed in, one after the other, their gradients added up. Default 1. */
   readonly accumulate?: number;
+  /**
+   * Draws of the weights that each batch is computed with, for rules that draw them; the gradient is the mean over
+   * them, and a step takes as many times as long. Default 1.
+   */
+  readonly samples?: number;
   /** A moving average of the weights, which validation and sampling then use. Default none. */
   readonly average?: { readonly decay: number; readonly precision: Held } | null;
 }
@@ -75,29 +80,34 @@ export class LanguageTrainer {
    *   is updated then.
    */
   step(batch: Batch, t: number): Promise<StepResult> {
-    const { device, schedule, steps, accumulate = 1 } = this.spec;
+    const { device, schedule, steps, accumulate = 1, samples = 1 } = this.spec;
     return device.step(async () => {
       const lrFactor = learningRateFactor(schedule, t, steps, this.plateau);
       const sum = new GradientSum(this.model.parameters);
+      const pieces = partsOf(batch, accumulate).flatMap((piece) => Array<Batch>(samples).fill(piece));
+      const share = 1 / pieces.length;
       let loss = 0;
-      for (const [part, piece] of partsOf(batch, accumulate).entries()) {
-        for (const group of this.groups) group.materialise({ t, lrFactor, sample: part });
-        loss += (await this.pass(piece, t, part, sum)) / accumulate;
+      for (const [sample, piece] of pieces.entries()) {
+        for (const group of this.groups) group.materialise({ t, lrFactor, sample });
+        loss += (await this.pass(piece, t, (t - 1) * pieces.length + sample + 1, sum)) * share;
       }
       const gradients = sum.total();
-      const { gain, norm } = await this.clip(gradients, t, 1 / accumulate);
-      for (const group of this.groups) group.step(gradients, { t, lrFactor, gain, sample: accumulate - 1 });
-      this.average?.update(t);
+      const { gain, norm } = await this.clip(gradients, t, share);
+      for (const group of this.groups)
+        group.step(gradients, { t, lrFactor, gain, sample: pieces.length - 1 });
+      if (this.average) {
+        materialiseMeans(this.groups, t, lrFactor);
+        this.average.update(t);
+      }
       this.lastStep = t;
       const learningRate = numberOf(this.groups[0].options, "lr") * lrFactor;
       return { loss, learningRate, ...(norm === null ? {} : { gradientNorm: norm }) };
     });
   }
 
-  /** Forward and backward over a part of the batch. @returns its mean loss. */
-  private async pass(batch: Batch, t: number, part: number, sum: GradientSum): Promise<number> {
-    const { device, model, policy, seed, dropout, accumulate = 1 } = this.spec;
-    const draw = (t - 1) * accumulate + part + 1;
+  /** Forward and backward over a part of the batch. @param draw  numbers the passes of a run. @returns its mean loss. */
+  private async pass(batch: Batch, t: number, draw: number, sum: GradientSum): Promise<number> {
+    const { device, model, policy, seed, dropout } = this.spec;
     const loss = lossOf(device, model, batch, trainingPass(policy, dropout, seed, draw));
     this.activationBytes ??= device.stepBytes;
     const gradients = backward(loss);
@@ -148,16 +158,15 @@ export class LanguageTrainer {
    * rule computes the weights. Not inside a step.
    */
   async evaluating<T>(body: () => Promise<T>): Promise<T> {
+    if (this.average) return this.average.during(body);
     const { schedule, steps } = this.spec;
     const t = Math.max(1, this.lastStep);
     const lrFactor = learningRateFactor(schedule, t, steps, this.plateau);
-    const computed = this.groups.filter((group) => group.materialises);
-    for (const group of computed) group.materialise({ t, lrFactor, sample: null });
+    materialiseMeans(this.groups, t, lrFactor);
     try {
-      return await (this.average ? this.average.during(body) : body());
+      return await body();
     } finally {
-      for (const { slots } of computed)
-        for (const { parameter } of slots) parameter.tensor.device.free(parameter.tensor);
+      freeComputed(this.groups);
     }
   }
 
@@ -238,7 +247,8 @@ export async function evaluate(
 /**
  * Prepares training: groups are made and weights move into their formats.
  *
- * @throws PolicyError for a pattern of the policy that fits no layer of the model.
+ * @throws OptionError for several samples of weights that no rule draws, PolicyError for a pattern of the policy that
+ *   fits no layer of the model, and what groups throw.
  */
 export async function createTrainer(spec: TrainerSpec): Promise<LanguageTrainer> {
   const { layers, parameters } = spec.model;
@@ -249,12 +259,28 @@ export async function createTrainer(spec: TrainerSpec): Promise<LanguageTrainer>
     held.map(({ name }) => name),
   );
   const groups = await createGroups({ ...spec, parameters });
-  const { average, seed } = spec;
-  const kept = groups
-    .filter((group) => !group.materialises)
-    .flatMap(({ slots }) => slots.map(({ parameter }) => parameter));
-  const averaged = average ? await createAverage({ ...average, parameters: kept, seed }) : null;
+  const { average, seed, samples = 1 } = spec;
+  if (samples > 1 && !groups.some(({ materialises }) => materialises))
+    throw new OptionError(
+      `logrung: ${samples} samples a step, but ${spec.optimizer.name} draws no weights: wants 1`,
+    );
+  if (!average) return new LanguageTrainer(spec, groups, null);
+  const averagedParameters = groups.flatMap(({ slots }) => slots.map(({ parameter }) => parameter));
+  materialiseMeans(groups, 1, 1);
+  const averaged = await createAverage({ ...average, parameters: averagedParameters, seed });
+  freeComputed(groups);
   return new LanguageTrainer(spec, groups, averaged);
+}
+
+/** Puts the means in place of weights that are drawn. */
+function materialiseMeans(groups: readonly OptimizerGroup[], t: number, lrFactor: number): void {
+  for (const group of groups) group.materialise({ t, lrFactor, sample: null });
+}
+
+/** Frees weights that were computed outside a step. */
+function freeComputed(groups: readonly OptimizerGroup[]): void {
+  for (const { materialises, slots } of groups)
+    if (materialises) for (const { parameter } of slots) parameter.tensor.device.free(parameter.tensor);
 }
 
 /** A batch as so many equal parts. @throws RangeError when its windows do not divide evenly. */

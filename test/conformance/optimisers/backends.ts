@@ -27,6 +27,7 @@ export interface Bench {
   /** Steps on given gradients, materialising weights first where the rule does. */
   step(gradients: readonly ArrayLike<number>[], t: number, lrFactor?: number): Promise<void>;
   values(): Promise<number[][]>;
+  /** What lies in memory for each weight; nothing where a rule computes the weights. */
   codes(): Promise<number[][]>;
   /** All state as plain numbers, by name. */
   state(): Promise<Record<string, number[]>>;
@@ -50,6 +51,7 @@ export async function prepare(backend: Backend, spec: BenchSpec): Promise<Bench>
   });
   const group = await createGroup({ precision: float32, seed: 1, ...spec, parameters });
   const all = () => parameters.map(({ tensor }) => tensor);
+  const kept = () => (group.materialises ? [] : all());
   return {
     device,
     group,
@@ -69,7 +71,7 @@ export async function prepare(backend: Backend, spec: BenchSpec): Promise<Bench>
         for (const tensor of all()) read.push(Array.from(await readValues(tensor)));
         return read;
       }),
-    codes: () => Promise.all(all().map(numbers)),
+    codes: () => Promise.all(kept().map(numbers)),
     state: async () => {
       const read: Record<string, number[]> = {};
       for (const [name, tensor] of Object.entries(group.tensors())) read[name] = await numbers(tensor);

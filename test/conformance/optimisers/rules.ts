@@ -8,6 +8,8 @@ export interface Cell {
   w: number;
   m: number;
   v: number;
+  /** What stands in the weight's place, w = p - q. */
+  parts?: readonly [p: number, q: number];
 }
 
 export interface Setting {
@@ -21,6 +23,8 @@ export interface StepOf {
   readonly top: number;
   readonly weightNorm: number;
   readonly gradientNorm: number;
+  /** The weight that the gradient was taken at, where noise makes it another than the cell's. */
+  readonly drawn?: number;
   /** ln of the ratio of neighbouring rungs, where the weight is a code; else null. */
   readonly rung: number | null;
 }
@@ -131,6 +135,34 @@ const integerMadam: Rule = (cell, step, o) => {
   return { w: Math.sign(cell.w) * magnitude, m, v, margin: fromTie(exact) };
 };
 
+const lmd: Rule = ({ w, m: m0, v: v0, parts }, { t, g, top, drawn }, o) => {
+  const [b1, b2, direction] = [n(o, "beta1", 0.9), n(o, "beta2", 0.99), o.direction];
+  const [lr, strength, deviation] = [n(o, "lr", 0.01), n(o, "strength", 0), n(o, "deviation", 0)];
+  const share = f(Math.exp(-(deviation ** 2) / 2));
+  const rms = top / n(o, "scale", 16);
+  const floor = n(o, "floor", 0.25) * (o.floorUnit === "rms" ? rms : 1);
+  const most = n(o, "scale", 16) * (rms + floor);
+  const prior = f(floor * share);
+  const [p, q] = parts ?? [Math.max(w, 0) * share + prior, Math.max(-w, 0) * share + prior];
+  const decay = direction === "normalised" ? b1 : b2;
+  const m = decay * m0 + (1 - decay) * g;
+  const v = b2 * v0 + (1 - b2) * g * g;
+  const mixed = direction === "lion" ? b1 * m0 + (1 - b1) * g : m;
+  const smooth = clamp(m / (1 - b1 ** t) / Math.sqrt(v / (1 - b2 ** t)), n(o, "bound", 10));
+  const s = direction === "normalised" ? smooth : Math.sign(mixed);
+  const seen = drawn ?? (p - q) * Math.exp(deviation ** 2 / 2);
+  const pull = (part: number, side: number): number => {
+    if (o.regulariser === "kl") return Math.log(part / prior);
+    if (o.regulariser === "decay") return 1;
+    return o.regulariser === "l2" ? (side * seen * part) / prior ** 2 : 0;
+  };
+  const moved = (part: number, side: number): number =>
+    Math.min(part * Math.exp(-lr * (side * s + strength * pull(part, side))), most);
+  const next = [moved(p, 1), moved(q, -1)] as const;
+  const margin = direction === "normalised" ? 1 : Math.abs(mixed) / (Math.abs(m0) + Math.abs(g));
+  return { w: (next[0] - next[1]) * Math.exp(deviation ** 2 / 2), m, v, margin, parts: next };
+};
+
 export const rules: Readonly<Record<string, Rule>> = {
   sgd,
   adam: adams(true),
@@ -142,6 +174,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   madam,
   "lns-madam": lnsMadam,
   "integer-madam": integerMadam,
+  lmd,
 };
 
 /** Where a rule does not start from the given weights: integer Madam from the nearest rung of its ladder. */

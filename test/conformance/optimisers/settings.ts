@@ -7,6 +7,8 @@ export const settings: Readonly<Record<string, Options>> = {
   adamw: { lr: 0.05, weightDecay: 0 },
   fromage: { lr: 0.05 },
   "integer-madam": { lr: 0.04, init: "weights", beta: 0.9 },
+  // Half a step's size in each of the parts; no prior that would hold weights below the answer.
+  lmd: { lr: 0.03, regulariser: "none", beta2: 0.9, deviation: 0.05 },
   lion: { lr: 0.03 },
   "lns-madam": { lr: 0.05, beta: 0.9 },
   madam: { lr: 0.04, beta: 0.9 },

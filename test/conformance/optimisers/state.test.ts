@@ -40,7 +40,9 @@ async function steps(bench: Bench, from: number, to: number): Promise<void> {
 }
 
 const everything = (bench: Bench) => ({
-  ...Object.fromEntries(bench.parameters.map(({ name, tensor }) => [name, tensor])),
+  ...(bench.group.materialises
+    ? {}
+    : Object.fromEntries(bench.parameters.map(({ name, tensor }) => [name, tensor]))),
   ...bench.group.tensors(),
 });
 

@@ -6,7 +6,12 @@ import { gpt2 } from "../../../src/models/gpt2.ts";
 import { optimizers } from "../../../src/optim/optimizers.generated.ts";
 import { parsePolicy } from "../../../src/precision/parse-policy.ts";
 import { Device } from "../../../src/tensor/device.ts";
-import { createTrainer, type LanguageTrainer } from "../../../src/train/language-trainer.ts";
+import {
+  createTrainer,
+  type LanguageTrainer,
+  type TrainerSpec,
+} from "../../../src/train/language-trainer.ts";
+import { readTensor } from "../../../src/tensor/tensor.ts";
 import { restore, snapshot } from "../../../src/train/snapshot.ts";
 import { difference } from "./difference.ts";
 
@@ -19,7 +24,7 @@ afterAll(async () => {
   for (const device of devices) await device.close();
 });
 
-async function trainer(): Promise<LanguageTrainer> {
+async function trainer(change: Partial<TrainerSpec> = {}): Promise<LanguageTrainer> {
   const device = new Device(await createWasmBackend({ threads: 1 }));
   devices.push(device);
   return createTrainer({
@@ -38,6 +43,7 @@ async function trainer(): Promise<LanguageTrainer> {
     gradientClip: 1,
     accumulate: 2,
     average: { decay: 0.5, precision: null },
+    ...change,
   });
 }
 
@@ -60,10 +66,43 @@ it("with a draw of the weights for each part of a batch, and none in evaluation"
   expect(memory.bytes).toBe(bytes);
 });
 
-it("keeps parts in checkpoints, not the weights, and averages the others' weights", async () => {
-  const names = Object.keys((await trainer()).tensors());
+it("keeps parts in checkpoints, not the weights, and averages the means of the weights", async () => {
+  const made = await trainer();
+  const names = Object.keys(made.tensors());
   expect(names).toEqual(expect.arrayContaining(["h.0.attn.c_proj.weight.u", "h.0.attn.c_proj.weight.v"]));
   expect(names).not.toContain("h.0.attn.c_proj.weight");
-  expect(names).not.toContain("h.0.attn.c_proj.weight.average");
-  expect(names).toEqual(expect.arrayContaining(["wte.weight", "wte.weight.average"]));
+  const average = "h.0.attn.c_proj.weight.average";
+  expect(names).toEqual(expect.arrayContaining(["wte.weight", "wte.weight.average", average]));
+  const at = async (name: string): Promise<number[]> =>
+    Array.from(await readTensor(made.tensors()[name]), Number);
+  let mean: number[] = [];
+  for (let t = 1; t <= 4; t++) {
+    await made.step(batch(t), t);
+    const [u, v] = [await at("h.0.attn.c_proj.weight.u"), await at("h.0.attn.c_proj.weight.v")];
+    const rate = 0.5 / (1 - 0.5 ** t);
+    mean = u.map((x, i) => (mean[i] ?? 0) + rate * (x - v[i] - (mean[i] ?? 0)));
+  }
+  const found = await at(average);
+  mean.forEach((x, i) => expect(found[i]).toBeCloseTo(x, 5));
+});
+
+it("takes the mean over several draws of the weights: as a batch of copies in as many parts", async () => {
+  const one = batch(1);
+  const inputs = Int32Array.of(...one.inputs, ...one.inputs);
+  const targets = Int32Array.of(...one.targets, ...one.targets);
+  const copies = { ...one, rows: 2 * one.rows, inputs, targets };
+  const drawn = await trainer({ samples: 2, accumulate: 1 });
+  const parted = await trainer({ samples: 1, accumulate: 2 });
+  const single = await trainer({ samples: 1, accumulate: 1 });
+  for (let t = 1; t <= 3; t++) {
+    const result = await drawn.step(one, t);
+    expect(result).toEqual(await parted.step(copies, t));
+    expect((await single.step(one, t)).loss).not.toBe(result.loss);
+  }
+  expect(await drawn.evaluate([one])).toBe(await parted.evaluate([one]));
+});
+
+it("refuses several draws where no rule draws weights", async () => {
+  const plain = trainer({ optimizer: optimizers.adamw, options: { lr: 0.01 }, samples: 2 });
+  await expect(plain).rejects.toThrow(/2 samples a step, but adamw draws no weights: wants 1/);
 });

@@ -79,6 +79,21 @@ const cases: readonly (readonly [name: string, options: Setting])[] = [
   ["lns-madam", { roundGradient: "never", momentum: 0.8 }],
   ["integer-madam", { init: "weights" }],
   ["integer-madam", { init: "weights", levels: 256, base: 0.01, lr: 0.02 }],
+  ["lmd", { direction: "normalised", regulariser: "kl", strength: 0.5, scale: 16, deviation: 0 }],
+  [
+    "lmd",
+    {
+      direction: "normalised",
+      regulariser: "none",
+      floor: 0.3,
+      floorUnit: "rms",
+      scale: 4,
+      lr: 0.02,
+      deviation: 0,
+    },
+  ],
+  ["lmd", { direction: "lion", regulariser: "decay", strength: 0.3, scale: 16, deviation: 0 }],
+  ["lmd", { direction: "sign", regulariser: "kl", strength: 0.1, scale: 16, deviation: 0.1 }],
 ];
 
 const multiplicative = ["madam", "lns-madam", "integer-madam"];
