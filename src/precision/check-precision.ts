@@ -7,6 +7,8 @@ import type { TensorPrecision } from "./policy.ts";
 const ofPasses = ["weight", "activation", "error", "saved"];
 /** What holds weights, which may do without a zero. */
 const ofWeights = ["weight", "update", "embedding"];
+/** What is never negative: mean squares, and parts in a weight's place, of rules that have them. */
+const unsigned = ["second", "update"];
 
 /** The last part of a path: `error` of `layers["h.*"].error`. */
 const roleOf = (where: string): string => where.slice(where.lastIndexOf(".") + 1);
@@ -22,8 +24,12 @@ export function checkPrecision(where: string, precision: TensorPrecision, traits
   };
   const { scale } = precision;
   const named = `.format is "${precision.format}"`;
-  if (!traits.signed && role !== "second")
-    fail(named, "it has no negative values; it fits moment.second alone");
+  if (!traits.signed && !unsigned.includes(role)) {
+    fail(
+      named,
+      "it has no negative values; it fits moment.second, and update under rules that keep weights in parts",
+    );
+  }
   if (!traits.hasZero && !ofWeights.includes(role)) {
     fail(named, `it has no zero; it fits ${ofWeights.join(", ")} alone`);
   }

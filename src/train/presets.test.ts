@@ -28,7 +28,8 @@ async function trainerOf(
     device,
     model: gpt2(device, { ...sizes, ...shape }, 1),
     policy: parsePolicy(precision),
-    optimizer: optimizers.madam,
+    // Parts without a sign are LMD's.
+    optimizer: precision === "lmd8" ? optimizers.lmd : optimizers.madam,
     options: { lr: 0.02 },
     exemptOptimizer: optimizers.adamw,
     exemptOptions: { lr: 0.01 },
