@@ -80,6 +80,9 @@ export function elementInputs({ optimizer, precision }: Rule): Record<string, In
 /** The tensor that a reduction of the optimiser's ends in. */
 export const reducedName = (name: string): string => `reduced.${name}`;
 
+/** What a stream of the rule's own random bits adds to the first word of the key. */
+export const streamOffset = (stream: number): number => Math.imul(stream, 0x632be5ab) >>> 0;
+
 /** The rule's own random bits: a stream is a step of its own through the key. */
 export const ownBits = ({ own0, own1 }: Values, stream: number): Value =>
-  randomBits(index(), own0.add(Math.imul(stream, 0x632be5ab) >>> 0), own1);
+  randomBits(index(), own0.add(streamOffset(stream)), own1);

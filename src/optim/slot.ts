@@ -1,7 +1,5 @@
 /** One parameter under an optimiser: its state in memory. */
 import { format as formatOf } from "../formats/index.ts";
-import { streamKey } from "../random/stream.ts";
-import { randomBits, uniformFloat } from "../random/random-bits.ts";
 import type { Device } from "../tensor/device.ts";
 import { packedBits } from "../tensor/packing.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -11,7 +9,8 @@ import type { HeldField } from "./fields.ts";
 import { isScaled, largestOf, ladderHeld, type Held } from "./held.ts";
 import { packedAs } from "./store-weight.ts";
 import { beforeOf, type Rule } from "./rule.ts";
-import { rootMeanSquareOf, startingValues, type Zeros } from "./zeros.ts";
+import { multiplies, startOf } from "./start.ts";
+import type { Zeros } from "./zeros.ts";
 
 export interface Slot {
   readonly parameter: Parameter;
@@ -25,11 +24,6 @@ export interface Slot {
   readonly immovable: number;
 }
 
-const UNBOUNDED = 3.4028234663852886e38;
-
-/** The top of an additive optimiser's weights in formats with a scale, in root mean squares: room for weights to grow. */
-const DEFAULT_TOP = 16;
-
 /** Prepares a parameter: initial values, the weight into its format, every field. */
 export async function createSlot(
   parameter: Parameter,
@@ -39,16 +33,9 @@ export async function createSlot(
 ): Promise<Slot> {
   const { tensor } = parameter;
   const { device } = tensor;
-  const { optimizer, options, precision, variant } = rule;
-  // Parts in a weight's place are made so that zero weights move.
-  const multiplies = !optimizer.materialise && (optimizer.reach?.(options) ?? null) !== null;
+  const { precision } = rule;
   const read = await readValues(tensor);
-  const moved = multiplies ? startingValues(read, parameter.name, zeros, seed) : read;
-  const rms = rootMeanSquareOf(moved);
-  const top = topOf(rule, optimizer.clampUnit?.(options, rms) ?? rms);
-  const [key0, key1] = streamKey(seed, parameter.name, 0, "optimiser's initial weights");
-  const random = (index: number): number => uniformFloat(randomBits(index, key0, key1));
-  const values = optimizer.initial?.(moved, { options, variant, scale: top, random }) ?? moved;
+  const { values, rms, top } = startOf(rule, parameter.name, read, zeros, seed);
   if (values !== read) device.backend.write(tensor.storage.slice(), Float32Array.from(values));
   const scale = placeWeight(parameter, rule, top);
   const state: Record<string, Tensor> = {};
@@ -66,7 +53,7 @@ export async function createSlot(
     if (field.field.role === "number") before[beforeOf(field.name)] = scalarTensor(device, 0);
   }
   const zero = ladderHeld(precision.weight)?.hasZero !== false;
-  const immovable = multiplies && zero ? zerosAmong(values) : 0;
+  const immovable = multiplies(rule) && zero ? zerosAmong(values) : 0;
   return { parameter, scale, state, before, immovable };
 }
 
@@ -74,18 +61,6 @@ function zerosAmong(values: Float32Array | Float64Array): number {
   let count = 0;
   for (const value of values) if (value === 0) count++;
   return count;
-}
-
-/**
- * σ*: the policy's number, or a multiple of `size`, the initial root mean square for most; without either, what float32
- * holds.
- */
-function topOf({ optimizer, options, precision: { weight } }: Rule, size: number): number {
-  if (isScaled(weight) && typeof weight.scale === "number") return weight.scale;
-  const multiple = optimizer.clampScale?.(options) ?? (isScaled(weight) ? DEFAULT_TOP : null);
-  if (multiple === null) return UNBOUNDED;
-  // An all-zero tensor on a ladder has no scale: any will do, as its weights stay zero or, under an additive rule, grow.
-  return isScaled(weight) && size === 0 ? 1 : multiple * size;
 }
 
 /** Moves the weight into its format. @returns σ*, or what the codes are multiples of. */
