@@ -14,7 +14,7 @@ const floors: readonly (readonly string[])[] = [
   ["src/tensor"],
   ["src/ops"],
   ["src/nn", "src/optim", "src/data"],
-  ["src/models"],
+  ["src/models", "src/interop"],
   ["src/train"],
   ["src"],
   ["cli", "bench", "examples"],
@@ -91,13 +91,43 @@ describe("imports", () => {
       .filter((file) => file.startsWith("src/") && !file.endsWith(".test.ts"))
       .flatMap((file) => {
         const text = readFileSync(join(root, file), "utf8");
-        return [...text.matchAll(/^import\s[^;]*?from\s+"([^."][^"]*)"/gm)].map(
-          ([, name]) => `${file}: ${name}`,
-        );
+        return [...text.matchAll(/^import\s[^;]*?from\s+"([^."][^"]*)"/gm)]
+          .filter(([line]) => !(file.startsWith("src/interop/") && line.startsWith("import type")))
+          .map(([, name]) => `${file}: ${name}`);
       });
     const nodeOnly = /^src\/(io|train|data)\//;
     expect(packages.filter((line) => !line.includes(": node:"))).toEqual([]);
     expect(packages.filter((line) => !nodeOnly.test(line))).toEqual([]);
+  });
+});
+
+describe("libraries that optimisers work in", () => {
+  const names = /"(@tensorflow\/|@jax-js\/)/;
+  const mentions = files
+    .filter((file) => !file.endsWith(".test.ts"))
+    .flatMap((file) => {
+      const lines = readFileSync(join(root, file), "utf8").split("\n");
+      return lines
+        .filter((line) => names.test(line) && !line.startsWith(" *"))
+        .map((line) => ({ file, line }));
+    });
+
+  it("are imported for their types only, and that by src/interop alone", () => {
+    const found = mentions.filter(({ file }) => !file.startsWith("bench/"));
+    expect(found.length).toBeGreaterThan(1);
+    expect(found.filter(({ line }) => !/^import type \* as \w+ from /.test(line))).toEqual([]);
+    expect(found.filter(({ file }) => !file.startsWith("src/interop/"))).toEqual([]);
+  });
+
+  it("are not reached from the package's entry", () => {
+    const seen = new Set<string>();
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      importsOf(file).forEach(visit);
+    };
+    visit("src/index.ts");
+    expect([...seen].filter((file) => file.startsWith("src/interop/"))).toEqual([]);
   });
 });
 
