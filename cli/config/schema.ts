@@ -31,6 +31,12 @@ const model = z.strictObject({
     .default("fan-in")
     .describe("initial deviations: 1/sqrt(inputs), or 0.02 for all"),
   dropout: fraction("part of the activations dropped while training").default(0),
+  recompute: z
+    .boolean()
+    .default(false)
+    .describe(
+      "keeps only the input of each block and computes it again in the backward pass: less memory, more time",
+    ),
 });
 
 const exempt = z.strictObject({

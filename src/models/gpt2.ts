@@ -11,6 +11,7 @@ import { linear } from "../ops/linear.ts";
 import type { LayerPrecision } from "../ops/operand.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { recomputed } from "../tensor/recompute.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { LanguageModel, LanguageModelConfig, LanguageModelDefinition } from "./model.ts";
 
@@ -45,6 +46,7 @@ class Gpt2 implements LanguageModel {
   private readonly positions: Parameter;
   private readonly blocks: readonly Block[];
   private readonly norm: Affine;
+  private readonly recompute: boolean;
 
   constructor(device: Device, config: LanguageModelConfig, seed: number) {
     const { vocabulary, context, layers, width, heads } = config;
@@ -53,6 +55,7 @@ class Gpt2 implements LanguageModel {
     this.context = context;
     this.vocabulary = vocabulary;
     this.heads = heads;
+    this.recompute = config.recompute ?? false;
     const deviation = config.init === "gpt2" ? 0.02 : width ** -0.5;
     const positionDeviation = config.init === "gpt2" ? 0.02 : deviation / 2;
     this.tokens = set.add("wte.weight", [vocabulary, width], "embedding", { deviation });
@@ -75,7 +78,8 @@ class Gpt2 implements LanguageModel {
     let x = dropout(sum, pass.dropout, pass.key("embedding dropout"));
     if (x !== sum) tape.discard(sum);
     this.blocks.forEach((block, i) => {
-      x = this.block(x, block, batch, pass, `h.${i}`);
+      const run = (input: Tensor): Tensor => this.block(input, block, batch, pass, `h.${i}`);
+      x = this.recompute ? recomputed(x, tensorsOf(block), run) : run(x);
     });
     const normal = normalise(x, this.norm, precisionAt(pass, "ln_f"));
     tape.discard(x);
@@ -113,6 +117,9 @@ class Gpt2 implements LanguageModel {
 
 const normalise = (x: Tensor, { weight, bias }: Affine, precision: LayerPrecision): Tensor =>
   layerNorm(x, weight.tensor, bias.tensor, undefined, precision);
+
+const tensorsOf = (block: Block): Tensor[] =>
+  Object.values<Affine>({ ...block }).flatMap(({ weight, bias }) => [weight.tensor, bias.tensor]);
 
 /** What asks for a precision in one block. */
 const blockLayers = [

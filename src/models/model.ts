@@ -28,6 +28,8 @@ export interface LanguageModelConfig {
   readonly width: number;
   readonly heads: number;
   readonly init: "fan-in" | "gpt2";
+  /** Keeps only the input of each block for the backward pass and computes the block again there. Default false. */
+  readonly recompute?: boolean;
 }
 
 /** An architecture. Registered by being exported as `model`. */

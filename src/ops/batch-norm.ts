@@ -126,8 +126,10 @@ export function batchNorm(
     const { mean, variance } = batch;
     device.run(batchMean, { inputs: { x }, outputs: { mean }, uniforms: share, sizes });
     device.run(batchVariance, { inputs: { x, mean }, outputs: { variance }, uniforms: share, sizes });
-    update(running.mean, mean, momentum, 1);
-    update(running.variance, variance, momentum, rows / Math.max(1, rows - 1));
+    if (!device.tape.replaying) {
+      update(running.mean, mean, momentum, 1);
+      update(running.variance, variance, momentum, rows / Math.max(1, rows - 1));
+    }
   }
   const y = device.empty(x.shape);
   const uniforms = { epsilon };

@@ -21,10 +21,17 @@ interface TapeNode {
 /** The operations of one step, in the order they ran. */
 export class Tape {
   private readonly nodes: TapeNode[] = [];
+  private readonly held = new Set<Storage>();
   private paused = 0;
+  private replays = 0;
 
   get recording(): boolean {
     return this.paused === 0;
+  }
+
+  /** Whether operations run a second time, for the backward pass: what they do besides computing was done before. */
+  get replaying(): boolean {
+    return this.replays > 0;
   }
 
   /**
@@ -57,7 +64,8 @@ export class Tape {
    */
   discard(...tensors: readonly Tensor[]): void {
     for (const { device, storage } of tensors) {
-      if (!this.nodes.some(({ reads }) => reads.has(storage))) device.release(storage);
+      if (this.held.has(storage) || this.nodes.some(({ reads }) => reads.has(storage))) continue;
+      device.release(storage);
     }
   }
 
@@ -71,8 +79,40 @@ export class Tape {
     }
   }
 
+  /** Runs `body` while a tensor's memory stays, whoever discards it. */
+  holding<T>({ storage }: Tensor, body: () => T): T {
+    const fresh = !this.held.has(storage);
+    if (fresh) this.held.add(storage);
+    try {
+      return body();
+    } finally {
+      if (fresh) this.held.delete(storage);
+    }
+  }
+
+  /** Runs `body` without recording, to be replayed. */
+  unrecorded<T>(body: () => T): T {
+    this.paused++;
+    try {
+      return body();
+    } finally {
+      this.paused--;
+    }
+  }
+
+  /** Runs `body` again, recording. */
+  replay<T>(body: () => T): T {
+    this.replays++;
+    try {
+      return body();
+    } finally {
+      this.replays--;
+    }
+  }
+
   clear(): void {
     this.nodes.length = 0;
+    this.held.clear();
   }
 
   /** Takes the nodes, latest first, leaving the tape empty. */
@@ -130,6 +170,11 @@ class GradientTable {
     this.count(gradient.storage, -1);
   }
 
+  /** Counts a storage that somebody else owns too: it is neither written nor freed. */
+  hold({ storage }: Tensor): void {
+    this.count(storage, 1);
+  }
+
   /** What is left: the gradients of the leaves. */
   rest(): Map<Tensor, Tensor> {
     return this.entries;
@@ -172,10 +217,25 @@ export function backward(loss: Tensor): Gradients {
   const { device } = loss;
   if (sizeOf(loss.shape) !== 1)
     throw new ShapeError(`logrung: backward from shape [${loss.shape.join()}], wants a scalar`);
-  const nodes = device.tape.drain();
   if (!loss.tracked) throw new Error("logrung: backward from a loss that no tracked tensor leads to");
   const table = new GradientTable((storage) => device.release(storage));
-  table.add(loss, device.tensor(new Float32Array([1]), loss.shape));
+  return walk(loss, device.tensor(new Float32Array([1]), loss.shape), table);
+}
+
+/**
+ * The gradients that dL/d(output) gives to what the tape has recorded since it was last drained; `dy` stays the
+ * caller's.
+ */
+export function pullBack(output: Tensor, dy: Tensor): Gradients {
+  const table = new GradientTable((storage) => output.device.release(storage));
+  table.hold(dy);
+  return walk(output, dy, table);
+}
+
+function walk(end: Tensor, seed: Tensor, table: GradientTable): Gradients {
+  const { device } = end;
+  const nodes = device.tape.drain();
+  table.add(end, seed);
   for (const node of nodes) {
     const dy = table.take(node.output);
     if (dy) {
@@ -187,7 +247,7 @@ export function backward(loss: Tensor): Gradients {
       });
       table.drop(dy);
     }
-    freeAfter(node, loss);
+    freeAfter(node, end);
   }
   return table.rest();
 }
