@@ -223,13 +223,13 @@ export function backward(loss: Tensor): Gradients {
 }
 
 /**
- * The gradients that dL/d(output) gives to what the tape has recorded since it was last drained; `dy` stays the
+ * The gradients that dL/dy gives to what the tape has recorded since it was last drained; `dy` stays the
  * caller's.
  */
-export function pullBack(output: Tensor, dy: Tensor): Gradients {
-  const table = new GradientTable((storage) => output.device.release(storage));
+export function pullBack(y: Tensor, dy: Tensor): Gradients {
+  const table = new GradientTable((storage) => y.device.release(storage));
   table.hold(dy);
-  return walk(output, dy, table);
+  return walk(y, dy, table);
 }
 
 function walk(end: Tensor, seed: Tensor, table: GradientTable): Gradients {
