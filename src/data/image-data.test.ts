@@ -1,0 +1,160 @@
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { CifarError, parseCifar } from "../io/cifar.ts";
+import { IdxError, parseIdx } from "../io/idx.ts";
+import { augmented } from "./augment.ts";
+import { epochIndices, orderedImages, trainingImages } from "./image-batches.ts";
+import { checkImageSet, type ImageSet } from "./image-set.ts";
+import { dataset as cifar10 } from "./sets/cifar-10.ts";
+import { dataset as fashionMnist } from "./sets/fashion-mnist.ts";
+
+const tiny: ImageSet = {
+  name: "tiny",
+  channels: 2,
+  height: 2,
+  width: 3,
+  classes: ["a", "b"],
+  images: Uint8Array.from({ length: 36 }, (_, i) => i * 7),
+  labels: Uint8Array.of(0, 1, 1),
+};
+const plain = { mean: [0, 0], deviation: [1, 1] };
+const idx = (...bytes: number[]): Uint8Array => Uint8Array.from([0, 0, 8, ...bytes]);
+
+describe("parseIdx", () => {
+  it("reads sizes and elements", () => {
+    const file = idx(3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 9, 8, 7, 6);
+    expect(parseIdx(file, "x", 3)).toEqual({ shape: [1, 2, 2], data: Uint8Array.of(9, 8, 7, 6) });
+  });
+
+  it.each([
+    ["swapped files", idx(1, 0, 0, 0, 1, 5), 3, /byte 3: has 1 sizes, wants 3 .*swapped/],
+    ["a compressed file", Uint8Array.of(0x1f, 0x8b, 8, 0), 1, /byte 0: .*compressed/],
+    ["floats", Uint8Array.of(0, 0, 13, 1, 0, 0, 0, 0), 1, /byte 2: elements are of type 13/],
+    ["a cut file", idx(1, 0, 0, 0, 3, 1), 1, /byte 9: it ends here, wants 11 bytes/],
+    ["a file with a tail", idx(1, 0, 0, 0, 1, 1, 2, 3), 1, /byte 9: 2 bytes too many/],
+    ["a cut header", idx(3, 0, 0), 3, /byte 6: it ends within the sizes/],
+  ])("refuses %s", (_, bytes, rank, message) => {
+    expect(() => parseIdx(bytes, "x", rank)).toThrow(IdxError);
+    expect(() => parseIdx(bytes, "x", rank)).toThrow(message);
+  });
+});
+
+describe("parseCifar", () => {
+  const record = (label: number): number[] => [label, ...Array.from({ length: 3072 }, (_, i) => i % 251)];
+
+  it("separates labels from pixels", () => {
+    const { images, labels } = parseCifar(Uint8Array.from([...record(3), ...record(9)]), "x", [10]);
+    expect(labels[0]).toEqual(Uint8Array.of(3, 9));
+    expect([images.length, images[0], images[250], images[3072 + 5]]).toEqual([6144, 0, 250, 5]);
+  });
+
+  it.each([
+    ["nothing", [], /byte 0: it is empty/],
+    ["a cut record", record(1).slice(1), /byte 3072: it ends within record 0/],
+    ["a label of no class", [...record(1), ...record(10)], /byte 3073: label 10 of record 1, wants 0 to 9/],
+  ])("refuses %s", (_, bytes, message) => {
+    expect(() => parseCifar(Uint8Array.from(bytes), "x", [10])).toThrow(CifarError);
+    expect(() => parseCifar(Uint8Array.from(bytes), "x", [10])).toThrow(message);
+  });
+});
+
+describe("image batches", () => {
+  it("see every image once an epoch, in another order each epoch", () => {
+    const epochs = [0, 1].map((epoch) =>
+      [1, 2, 3, 4].flatMap((step) => [...epochIndices(12, 5, epoch * 4 + step, 3)]),
+    );
+    for (const order of epochs) expect(order.toSorted((a, b) => a - b)).toEqual([...Array(12).keys()]);
+    expect(epochs[0]).not.toEqual(epochs[1]);
+    expect([...epochIndices(12, 5, 3, 3)]).toEqual(epochs[0].slice(6, 9));
+  });
+
+  it("put channels last and normalise", () => {
+    const [batch] = orderedImages(tiny, 2, { mean: [0.5, 0], deviation: [0.25, 1] });
+    expect(batch.rows).toBe(2);
+    const at = (byte: number, mean: number, deviation: number): number =>
+      Math.fround((byte / 255 - mean) / deviation);
+    expect(batch.pixels[2]).toBeCloseTo(at(7, 0.5, 0.25), 5); // second pixel, first channel
+    expect(batch.pixels[3]).toBeCloseTo(at(49, 0, 1), 5); // second pixel, second channel
+    expect([...orderedImages(tiny, 2, plain)].map(({ rows }) => rows)).toEqual([2, 1]);
+  });
+
+  it("mix images and remember with what", () => {
+    const options = { seed: 1, step: 1, rows: 3, normalisation: plain };
+    const straight = trainingImages(tiny, options);
+    const { pixels, mixture } = trainingImages(tiny, { ...options, mixup: 0.4 });
+    expect(mixture?.labels).toEqual(Int32Array.from([1, 2, 0], (row) => straight.labels[row]));
+    const share = mixture?.share ?? 0;
+    expect(pixels[4]).toBeCloseTo(share * straight.pixels[4] + (1 - share) * straight.pixels[16], 6);
+  });
+});
+
+describe("augmented", () => {
+  const image = {
+    channels: 1,
+    height: 4,
+    width: 4,
+    pixels: Float32Array.from({ length: 16 }, (_, i) => i + 1),
+  };
+
+  it("crops within the padding and is a function of its key", () => {
+    const seen = new Set<string>();
+    for (let key = 0; key < 64; key++) {
+      const crop = augmented(image, { cropPadding: 1 }, [key, 9]);
+      expect(augmented(image, { cropPadding: 1 }, [key, 9])).toEqual(crop);
+      const middle = crop.pixels[5];
+      expect([1, 2, 3, 5, 6, 7, 9, 10, 11]).toContain(middle);
+      seen.add([...crop.pixels].join());
+    }
+    expect(seen.size).toBe(9);
+  });
+
+  it("mirrors about half of the images", () => {
+    const mirrored = Array.from({ length: 200 }, (_, key) => augmented(image, { flip: true }, [key, 1]));
+    const count = mirrored.filter(({ pixels }) => pixels[0] === 4 && pixels[3] === 1).length;
+    expect(count).toBeGreaterThan(70);
+    expect(count).toBeLessThan(130);
+  });
+
+  it("keeps a whole crop and a constant image as they are", () => {
+    const whole = augmented(image, { resizedCrop: { area: [1, 1], aspect: [1, 1] } }, [1, 2]);
+    whole.pixels.forEach((value, i) => expect(value).toBeCloseTo(image.pixels[i], 5));
+    const flat = { ...image, pixels: new Float32Array(16).fill(2) };
+    const part = augmented(flat, { resizedCrop: { area: [0.2, 0.5], aspect: [0.8, 1.25] } }, [3, 4]);
+    expect(part.pixels[5]).toBeCloseTo(2, 5);
+  });
+
+  it("turns about the middle", () => {
+    const disc = {
+      ...image,
+      pixels: Float32Array.from({ length: 16 }, (_, i) => ([5, 6, 9, 10].includes(i) ? 1 : 0)),
+    };
+    const turned = augmented(disc, { rotation: 45 }, [5, 6]);
+    const sum = (pixels: Float32Array): number => pixels.reduce((a, b) => a + b, 0);
+    expect(sum(turned.pixels)).toBeGreaterThan(3);
+    expect(turned.pixels[0]).toBeLessThan(0.2);
+  });
+});
+
+describe("checkImageSet", () => {
+  it("refuses what does not belong together", () => {
+    expect(() => checkImageSet({ ...tiny, labels: Uint8Array.of(0, 1) })).toThrow(/3 images but 2 labels/);
+    expect(() => checkImageSet({ ...tiny, labels: Uint8Array.of(0, 1, 2) })).toThrow(/label 2 of image 2/);
+  });
+});
+
+const shared = new URL("../../../shared/data/", import.meta.url);
+const folderOf = (name: string): string => new URL(name, shared).pathname;
+
+describe.skipIf(!existsSync(shared))("official files (skipped where the data sets are absent)", () => {
+  it("reads Fashion-MNIST's test images", async () => {
+    const set = await fashionMnist.load(folderOf("fashion-mnist"), "test");
+    expect(set.labels.length).toBe(10000);
+    for (let label = 0; label < 10; label++)
+      expect(set.labels.filter((found) => found === label).length).toBe(1000);
+  });
+
+  it("reads CIFAR-10's test batch", async () => {
+    const set = await cifar10.load(folderOf("cifar-10"), "test");
+    expect([set.labels.length, set.images.length]).toEqual([10000, 10000 * 3072]);
+  });
+});
