@@ -18,6 +18,7 @@ export const registries: readonly Registry[] = [
   { folder: "src/formats", member: "family", index: "families" },
   { folder: "src/optim", member: "optimizer", index: "optimizers" },
   { folder: "src/models", member: "model", index: "models" },
+  { folder: "src/data/sets", member: "dataset", index: "datasets" },
   { folder: "cli/commands", member: "command", index: "commands" },
   { folder: "cli/recipes", member: "recipe", index: "recipes" },
 ];

@@ -2,6 +2,7 @@
 import { philox4x32 } from "../random/philox.ts";
 import { streamKey } from "../random/stream.ts";
 import { DataError } from "./data-error.ts";
+import { type SymbolText, windowOf } from "./symbols.ts";
 
 /** Windows of consecutive symbols and, one place further on, what follows each. */
 export interface Batch {
@@ -31,7 +32,7 @@ export interface DrawOptions {
 export function windowStarts(length: number, options: DrawOptions): number[] {
   const { seed, step, rows, context } = options;
   const places = length - context;
-  if (places < 1) throw new DataError("training text", `${length} bytes hold no window of ${context + 1}`);
+  if (places < 1) throw new DataError("training text", `${length} symbols hold no window of ${context + 1}`);
   const key = streamKey(seed, "training text", step, "windows");
   return Array.from({ length: rows }, (_, row) => {
     const [high, low] = philox4x32([row, 0, 0, 0], key);
@@ -45,7 +46,7 @@ export function windowStarts(length: number, options: DrawOptions): number[] {
  *
  * @throws DataError when the text holds no window and the symbol after it.
  */
-export function trainingBatch(text: Uint8Array, options: DrawOptions): Batch {
+export function trainingBatch(text: SymbolText, options: DrawOptions): Batch {
   return batchAt(text, windowStarts(text.length, options), options.context);
 }
 
@@ -60,7 +61,7 @@ export function countWindows(length: number, context: number): number {
  * @param limit  most batches; default all.
  */
 export function* sequentialBatches(
-  text: Uint8Array,
+  text: SymbolText,
   options: { readonly rows: number; readonly context: number; readonly limit?: number | undefined },
 ): Generator<Batch, void, undefined> {
   const { rows, context, limit = Number.POSITIVE_INFINITY } = options;
@@ -75,12 +76,13 @@ export function* sequentialBatches(
   }
 }
 
-function batchAt(text: Uint8Array, starts: readonly number[], context: number): Batch {
+function batchAt(text: SymbolText, starts: readonly number[], context: number): Batch {
   const inputs = new Int32Array(starts.length * context);
   const targets = new Int32Array(starts.length * context);
   for (const [row, start] of starts.entries()) {
-    inputs.set(text.subarray(start, start + context), row * context);
-    targets.set(text.subarray(start + 1, start + context + 1), row * context);
+    const window = windowOf(text, start, start + context + 1);
+    inputs.set(window.subarray(0, context), row * context);
+    targets.set(window.subarray(1), row * context);
   }
   return { rows: starts.length, context, inputs, targets };
 }

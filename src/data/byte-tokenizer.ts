@@ -1,38 +1,33 @@
 /** Text as bytes: 256 symbols, no vocabulary to carry, any text of any script. */
+import type { SymbolStream, Tokenizer } from "./tokenizer.ts";
 
-/** A tokeniser turns text into symbol numbers and back. */
-export interface Tokenizer {
-  readonly name: string;
-  /** Number of different symbols. */
-  readonly vocabulary: number;
-  encode(text: string): Uint8Array;
-  /** Bytes that are no UTF-8 show as U+FFFD. */
-  decode(symbols: ArrayLike<number>): string;
-  /** A decoder that takes symbols as they come and holds back a character until it is whole. */
-  stream(): SymbolStream;
-}
-
-export interface SymbolStream {
-  /** The text that became certain with these symbols; may be empty. */
-  push(symbols: ArrayLike<number>): string;
-  /** What is left: a cut character shows as U+FFFD. */
-  end(): string;
-}
+export type { SymbolStream, Tokenizer } from "./tokenizer.ts";
 
 /** One symbol a UTF-8 byte. */
-export const byteTokenizer: Tokenizer = {
+export const byteTokenizer: Tokenizer<Uint8Array> = {
   name: "bytes",
   vocabulary: 256,
+  files: {},
   encode: (text) => new TextEncoder().encode(text),
   decode: (symbols) => decoder().decode(Uint8Array.from(symbols)),
-  stream() {
-    const inner = decoder();
-    return {
-      push: (symbols) => inner.decode(Uint8Array.from(symbols), { stream: true }),
-      end: () => inner.decode(),
-    };
-  },
+  stream: () => byteStream((symbols) => Uint8Array.from(symbols)),
+  cut: (text) => wholeCharacters(text),
 };
+
+/** A stream over symbols that stand for runs of bytes. */
+export function byteStream(bytesOf: (symbols: ArrayLike<number>) => Uint8Array): SymbolStream {
+  const inner = decoder();
+  return {
+    push: (symbols) => inner.decode(bytesOf(symbols), { stream: true }),
+    end: () => inner.decode(),
+  };
+}
+
+/** The text's length without half a surrogate pair at its end. */
+export function wholeCharacters(text: string): number {
+  const last = text.charCodeAt(text.length - 1);
+  return last >= 0xd800 && last < 0xdc00 ? text.length - 1 : text.length;
+}
 
 function decoder(): TextDecoder {
   return new TextDecoder("utf-8", { ignoreBOM: true });

@@ -50,7 +50,8 @@ export async function makeCorpus(
   return { name, sources, bytes, sha256: await sha256([bytes]) };
 }
 
-function checkUtf8(bytes: Uint8Array, { path, from, to }: SourceSpan): void {
+/** @throws DataError naming file and byte where a span of a text is not UTF-8. */
+export function checkUtf8(bytes: Uint8Array, { path, from, to }: SourceSpan): void {
   const at = firstInvalidUtf8(bytes.subarray(from, to));
   if (at < 0) return;
   const found = bytes[from + at].toString(16).padStart(2, "0");

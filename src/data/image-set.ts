@@ -17,37 +17,17 @@ export interface ImageSet {
   readonly labels: Uint8Array;
 }
 
+/** How many images each class has. */
+export function classCounts({ classes, labels }: Pick<ImageSet, "classes" | "labels">): number[] {
+  const counts = classes.map(() => 0);
+  for (const label of labels) counts[label]++;
+  return counts;
+}
+
 /** Mean and deviation of each channel, of pixels scaled to 0 … 1. */
 export interface Normalisation {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
-}
-
-/** A data set of images that comes as files. Registered by being exported as `dataset`. */
-export interface ImageDataset {
-  readonly name: string;
-  /** One line for lists. */
-  readonly summary: string;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly classes: readonly string[];
-  readonly normalisation: Normalisation;
-  /** The official files. `sha256` is that of the file as it is distributed. */
-  readonly sources: readonly ImageSource[];
-  /**
-   * Reads a part from a folder that holds the official files (each may be compressed with gzip or not).
-   *
-   * @throws DataError when a file is missing; the format's own error, naming file and byte, when one is damaged.
-   */
-  load(folder: string, split: ImageSplit): Promise<ImageSet>;
-}
-
-/** A file of the official distribution. */
-export interface ImageSource {
-  readonly url: string;
-  readonly bytes: number;
-  readonly sha256: string;
 }
 
 /** Bytes of one image. */

@@ -53,6 +53,17 @@ export async function readInto(path: string, target: Uint8Array): Promise<void> 
   }
 }
 
+/**
+ * The first bytes of a file: `count`, or as many as it has.
+ *
+ * @throws FileError as {@link readBytes}.
+ */
+export async function firstBytes(path: string, count: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.min(count, await fileSize(path)));
+  await readInto(path, bytes);
+  return bytes;
+}
+
 function systemError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
