@@ -1,24 +1,18 @@
 /** Random changes of training images, each a pure function of the image and its random key. */
 import { randomBits, uniformFloat } from "../random/random-bits.ts";
 import type { Key } from "../random/stream.ts";
-
-/** An image [height, width, channels], channels adjacent, as floats. */
-export interface Image {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly pixels: Float32Array;
-}
+import type { Image } from "./image.ts";
+import { fitted, scaledPart } from "./scale.ts";
 
 /** Which changes are made, in this order. What is left out is not made. */
 export interface Augmentation {
-  /** Pads with zeros by this many pixels and cuts the original size out anywhere. */
-  readonly cropPadding?: number;
-  /** Cuts out a part of random area and aspect and scales it (bilinear) to the original size. */
+  /** Cuts out a part of random area and aspect and scales it to the size wanted. */
   readonly resizedCrop?: {
     readonly area: readonly [number, number];
     readonly aspect: readonly [number, number];
   };
+  /** Pads with zeros by this many pixels and cuts the original size out anywhere. */
+  readonly cropPadding?: number;
   /** Mirrors left and right with probability one half. */
   readonly flip?: boolean;
   /** Turns by a random angle of up to so many degrees (bilinear, zeros outside). */
@@ -35,12 +29,20 @@ const draw = ([key0, key1]: Key, use: keyof typeof draws): number =>
 /**
  * Changes an image as told.
  *
- * @param key  the image's own: by seed, step and place in the batch.
+ * @param key   the image's own: by seed, step and place in the batch.
+ * @param size  of the result; default the image's own. A random part is cut from the whole image; without one the image is
+ *   fitted to the size first.
  */
-export function augmented(image: Image, how: Augmentation, key: Key): Image {
-  let result = image;
+export function augmented(
+  image: Image,
+  how: Augmentation,
+  key: Key,
+  size: Pick<Image, "height" | "width"> = image,
+): Image {
+  let result = how.resizedCrop
+    ? resizedCrop(image, how.resizedCrop, key, size)
+    : fitted(image, size.height, size.width);
   if (how.cropPadding) result = shifted(result, how.cropPadding, key);
-  if (how.resizedCrop) result = resizedCrop(result, how.resizedCrop, key);
   if (how.flip && draw(key, "flip") < 0.5) result = mirrored(result);
   if (how.rotation) result = rotated(result, (2 * draw(key, "angle") - 1) * how.rotation);
   return result;
@@ -75,25 +77,24 @@ function mirrored(image: Image): Image {
 }
 
 /**
- * A part of the image at its original size. Its share of the area is uniform in `area`, its aspect ratio log-uniform in
- * `aspect`; a part that does not fit is cut to the image's sides.
+ * A part of the image at the size wanted. Its share of the area is uniform in `area`, its aspect ratio log-uniform in `aspect`; a part
+ * that does not fit is cut to the image's sides.
+ *
+ * @source Szegedy et al. 2015, Going deeper with convolutions, section 6 (8 % to 100 % of the area, aspect 3/4 to 4/3).
  */
 function resizedCrop(
   image: Image,
   { area, aspect }: NonNullable<Augmentation["resizedCrop"]>,
   key: Key,
+  size: Pick<Image, "height" | "width">,
 ): Image {
-  const { height, width } = image;
   const share = area[0] + (area[1] - area[0]) * draw(key, "area");
   const ratio = aspect[0] * (aspect[1] / aspect[0]) ** draw(key, "aspect");
-  const partWidth = Math.min(width, Math.sqrt(share * height * width * ratio));
-  const partHeight = Math.min(height, Math.sqrt((share * height * width) / ratio));
-  const top = draw(key, "top") * (height - partHeight);
-  const left = draw(key, "left") * (width - partWidth);
-  return resampled(image, (y, x) => [
-    top + ((y + 0.5) * partHeight) / height - 0.5,
-    left + ((x + 0.5) * partWidth) / width - 0.5,
-  ]);
+  const width = Math.min(image.width, Math.sqrt(share * image.height * image.width * ratio));
+  const height = Math.min(image.height, Math.sqrt((share * image.height * image.width) / ratio));
+  const top = draw(key, "top") * (image.height - height);
+  const left = draw(key, "left") * (image.width - width);
+  return scaledPart(image, { top, left, height, width }, size.height, size.width);
 }
 
 function rotated(image: Image, degrees: number): Image {

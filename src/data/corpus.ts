@@ -50,14 +50,17 @@ export async function makeCorpus(
   return { name, sources, bytes, sha256: await sha256([bytes]) };
 }
 
-/** @throws DataError naming file and byte where a span of a text is not UTF-8. */
-export function checkUtf8(bytes: Uint8Array, { path, from, to }: SourceSpan): void {
+/**
+ * @param before  bytes of the file that came before the span.
+ * @throws DataError naming file and byte where a span of a text is not UTF-8.
+ */
+export function checkUtf8(bytes: Uint8Array, { path, from, to }: SourceSpan, before = 0): void {
   const at = firstInvalidUtf8(bytes.subarray(from, to));
   if (at < 0) return;
   const found = bytes[from + at].toString(16).padStart(2, "0");
   throw new DataError(
     path,
-    `not UTF-8: byte ${at} is 0x${found}; convert the file, or train on raw bytes with --data.encoding=bytes`,
+    `not UTF-8: byte ${before + at} is 0x${found}; convert the file, or train on raw bytes with --data.encoding=bytes`,
   );
 }
 

@@ -108,7 +108,13 @@ function normalised(set: ImageSet, index: number, { mean, deviation }: Normalisa
 }
 
 /** One share for the batch; image i is mixed with image i + 1. @source Zhang et al. 2018, mixup. */
-function mixed(batch: ImageBatch, size: number, alpha: number, seed: number, step: number): ImageBatch {
+export function mixed(
+  batch: ImageBatch,
+  size: number,
+  alpha: number,
+  seed: number,
+  step: number,
+): ImageBatch {
   const { rows, pixels, labels } = batch;
   const share = betaShare(alpha, streamKey(seed, "mixup", step, "share"));
   const blended = new Float32Array(pixels.length);
