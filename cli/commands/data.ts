@@ -1,14 +1,16 @@
 /** `logrung data`: which data sets there are, whether they are whole, and where to get them. */
+import { resolve } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
+import { suggestion } from "../../src/formats/nearest-name.ts";
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { exitCodes, UsageError } from "../errors.ts";
 
-/** Lists, checks and downloads data sets. */
+/** Lists, checks and downloads data sets; turns texts into token files. */
 export const command: Command = {
   name: "data",
-  summary: "lists, checks and downloads data sets",
-  usage: "data list | data check <set> | data get <set>",
+  summary: "lists, checks and downloads data sets, and turns texts into token files",
+  usage: "data list | data check <set> | data get <set> | data tokenise <text> <out.bin>",
   options: [
     {
       name: "data-dir",
@@ -27,23 +29,35 @@ export const command: Command = {
     "logrung data list",
     "logrung data get fashion-mnist",
     "logrung data check cifar-10 --data-dir=/data/cifar-10",
+    "logrung data tokenise corpus.txt train.bin",
   ],
   run(context) {
-    const [action, name] = context.positionals;
-    const run = actions[action ?? "list"];
-    if (run === undefined) throw new UsageError(`data does not know "${action}"; usage: logrung ${command.usage}`);
-    const names = run === list ? 0 : 1;
-    checkPositionals(command, context.positionals, action === undefined ? 0 : 1 + names, 1 + names);
-    if (context.values.from !== undefined && run !== get) throw new UsageError('"--from" is for data get');
-    return run(context, name);
+    const [action = "list"] = context.positionals;
+    const found = actions.get(action);
+    if (found === undefined) {
+      const hint = suggestion(action, [...actions.keys()]);
+      throw new UsageError(`data does not know "${action}" ${hint}; usage: logrung ${command.usage}`);
+    }
+    const words = 1 + found.words;
+    checkPositionals(command, context.positionals, found.words === 0 ? 0 : words, words);
+    if (context.values.from !== undefined && action !== "get")
+      throw new UsageError('"--from" is for data get');
+    return found.run(context);
   },
-}; // prettier-ignore
-
-const actions: Readonly<Record<string, (context: CommandContext, name: string) => Promise<number | void>>> = {
-  list,
-  check,
-  get,
 };
+
+interface Action {
+  /** Words that follow the action's name. */
+  readonly words: number;
+  run(context: CommandContext): Promise<number | void>;
+}
+
+const actions = new Map<string, Action>([
+  ["list", { words: 0, run: list }],
+  ["check", { words: 1, run: check }],
+  ["get", { words: 1, run: get }],
+  ["tokenise", { words: 2, run: tokenise }],
+]);
 
 const textValue = (value: string | boolean | undefined): string | undefined =>
   typeof value === "string" ? value : undefined;
@@ -82,7 +96,8 @@ async function list(context: CommandContext): Promise<void> {
 }
 
 /** Code 2, as for any input that cannot be used, when something is wrong with the set. */
-async function check(context: CommandContext, name: string): Promise<number> {
+async function check(context: CommandContext): Promise<number> {
+  const [, name] = context.positionals;
   const { dataset, folder } = await opened(context, name);
   const { checkDataset } = await import("../../src/data/check-dataset.ts");
   const report = await checkDataset(dataset, folder);
@@ -94,15 +109,28 @@ async function check(context: CommandContext, name: string): Promise<number> {
   return report.faults.length === 0 ? exitCodes.success : exitCodes.wrongUse;
 }
 
-async function get(context: CommandContext, name: string): Promise<void> {
+async function get(context: CommandContext): Promise<void> {
   const { findDataset, dataFolder, folderOf } = await import("../../src/data/data-folder.ts");
   const { getDataset } = await import("../../src/data/get-dataset.ts");
   const { downloadReporter } = await import("../data-report.ts");
-  const { values, env, cwd, signal, json, stdout, stderr } = context;
+  const { values, env, cwd, signal, json, stdout, stderr, positionals } = context;
+  const [, name] = positionals;
   const dataset = findDataset(name);
   const folder = folderOf(dataset, dataFolder({ dataDir: textValue(values["data-dir"]), env, cwd }));
   const from = textValue(values.from);
   stderr.write(`${name}: ${dataset.summary}\nlicence: ${dataset.licence}\n`);
   await getDataset(dataset, { folder, from, signal, onEvent: downloadReporter(stderr) });
   stdout.write(json ? `${JSON.stringify({ name, folder })}\n` : `${folder}\n`);
+}
+
+/** Symbols of GPT-2, as unsigned 16-bit numbers. */
+async function tokenise(context: CommandContext): Promise<void> {
+  const [, input, output] = context.positionals;
+  const { folder } = await opened(context, "gpt2-bpe");
+  const { dataset } = await import("../../src/data/sets/gpt2-bpe.ts");
+  const { tokeniseFile } = await import("../../src/data/tokenise-file.ts");
+  const path = resolve(context.cwd, output);
+  const symbols = await tokeniseFile(resolve(context.cwd, input), path, await dataset.load(folder));
+  const { stdout, json } = context;
+  stdout.write(json ? `${JSON.stringify({ path, symbols })}\n` : `${path}: ${symbols} symbols\n`);
 }

@@ -1,15 +1,14 @@
 /** Downloading a data set: official bytes, checked, unpacked. Node only. */
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { createGunzip } from "node:zlib";
 import { writeFileAtomic } from "../io/atomic-file.ts";
 import { download, DownloadError, type DownloadResult } from "../io/download.ts";
 import { digestFile } from "../io/file-digest.ts";
-import { FileError, systemCode } from "../io/file-error.ts";
+import { streamMaybeGzip } from "../io/gunzip.ts";
 import { readBytes } from "../io/read-file.ts";
 import { sha256 } from "../io/sha256.ts";
-import { type ArchiveMember, readTar, TarError } from "../io/tar.ts";
+import { type ArchiveMember, readTar } from "../io/tar.ts";
 import { readZip } from "../io/zip.ts";
 import { checkFile } from "./check-file.ts";
 import { DataError } from "./data-error.ts";
@@ -126,31 +125,8 @@ async function* members(
   wanted: (name: string) => boolean,
 ): AsyncGenerator<ArchiveMember, void, undefined> {
   if (kind === "zip") yield* readZip(await readBytes(path), path, wanted);
-  else yield* readTarGz(path, wanted);
+  else yield* readTar(streamMaybeGzip(path), path, wanted);
 }
-
-/**
- * Chosen members of a tar archive in gzip.
- *
- * @throws TarError; FileError when the file cannot be read or its gzip data are damaged.
- */
-export async function* readTarGz(
-  path: string,
-  wanted: (name: string) => boolean,
-): AsyncGenerator<ArchiveMember, void, undefined> {
-  const source = createReadStream(path);
-  const content = createGunzip();
-  source.on("error", (error) => content.destroy(error));
-  try {
-    yield* readTar(source.pipe(content), path, wanted);
-  } catch (cause) {
-    if (cause instanceof TarError) throw cause;
-    if (!systemCode(cause).startsWith("Z_")) throw cause;
-    throw new FileError("read", path, new Error(`its gzip data are damaged or cut off (${(cause as Error).message})`));
-  } finally {
-    source.destroy();
-  }
-} // prettier-ignore
 
 async function checkMember(dataset: Dataset, file: DataFile, path: string, bytes: Uint8Array): Promise<void> {
   const { name, sha256: pinned } = file;

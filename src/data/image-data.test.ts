@@ -1,11 +1,16 @@
-import { existsSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, describe, expect, it } from "vitest";
 import { CifarError, parseCifar } from "../io/cifar.ts";
 import { IdxError, parseIdx } from "../io/idx.ts";
 import { augmented } from "./augment.ts";
 import { epochIndices, orderedImages, trainingImages } from "./image-batches.ts";
 import { checkImageSet, classCounts, type ImageSet } from "./image-set.ts";
 import { dataset as cifar10 } from "./sets/cifar-10.ts";
+import { dataset as cifar100 } from "./sets/cifar-100.ts";
+import { dataset as cifar100Coarse } from "./sets/cifar-100-coarse.ts";
 import { dataset as fashionMnist } from "./sets/fashion-mnist.ts";
 
 const tiny: ImageSet = {
@@ -141,6 +146,46 @@ describe("checkImageSet", () => {
     expect(() => checkImageSet({ ...tiny, labels: Uint8Array.of(0, 1, 2) })).toThrow(/label 2 of image 2/);
   });
 });
+
+describe("damaged files of sets", () => {
+  const folder = mkdtempSync(join(tmpdir(), "logrung-sets-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const count = (value: number): number[] => [0, 0, value >> 8, value & 255];
+  const imageFile = (images: number): Uint8Array =>
+    Buffer.concat([idx(3, ...count(images), ...count(28), ...count(28)), Buffer.alloc(images * 784)]);
+  const labelFile = (labels: readonly number[]): Uint8Array => idx(1, ...count(labels.length), ...labels);
+  const put = (name: string, bytes: Uint8Array): void => writeFileSync(join(folder, name), bytes);
+  const load = (images: Uint8Array, labels: Uint8Array) => {
+    put("train-images-idx3-ubyte", images);
+    put("train-labels-idx1-ubyte.gz", gzipSync(labels));
+    return fashionMnist.load(folder, "train");
+  };
+
+  it("are refused by name and byte", async () => {
+    expect([...(await load(imageFile(2), labelFile([3, 9]))).labels]).toEqual([3, 9]);
+    const labels = labelFile([3, 9]);
+    await expect(load(labels, imageFile(2))).rejects.toThrow(/train-images-idx3-ubyte" .*byte 3: .*swapped/);
+    await expect(load(imageFile(2), labelFile([3, 10]))).rejects.toThrow(/labels.*byte 9: label 10, wants 0 to 9/);
+    await expect(load(imageFile(3), labels)).rejects.toThrow(/3 images but 2 labels/);
+    await expect(load(imageFile(2).subarray(0, 1000), labels)).rejects.toThrow(/images.*byte 1000: it ends here/);
+    const other = imageFile(10_000);
+    await expect(load(other, labels)).rejects.toThrow(/byte 4: 10000 images, as the test files have, wants 60000/);
+    put("train-labels-idx1-ubyte.gz", gzipSync(labels).subarray(0, 20));
+    await expect(fashionMnist.load(folder, "train")).rejects.toThrow(/labels-idx1-ubyte.gz": byte 20: its gzip data are cut/);
+    await expect(fashionMnist.load(folder, "test")).rejects.toThrow(/no "t10k-images-idx3-ubyte" or .*logrung data get/);
+  });
+
+  it("of CIFAR-100 are refused, and its coarse labels can be had", async () => {
+    const record = (coarse: number, fine: number) => Uint8Array.from([coarse, fine, ...new Uint8Array(3072)]);
+    put("train.bin", Buffer.concat([record(19, 99), record(1, 2)]));
+    expect((await cifar100.load(folder, "train")).labels).toEqual(Uint8Array.of(99, 2));
+    expect((await cifar100Coarse.load(folder, "train")).labels).toEqual(Uint8Array.of(19, 1));
+    put("train.bin", Buffer.concat([record(1, 2), record(20, 99)]));
+    await expect(cifar100.load(folder, "train")).rejects.toThrow(/train.bin".*byte 3074: label 20 of record 1, wants 0 to 19/);
+    put("train.bin", record(1, 2).subarray(1)); // CIFAR-10's record
+    await expect(cifar100.load(folder, "train")).rejects.toThrow(/byte 3073: it ends within record 0/);
+  });
+}); // prettier-ignore
 
 const shared = new URL("../../../shared/data/", import.meta.url);
 const folderOf = (name: string): string => new URL(name, shared).pathname;

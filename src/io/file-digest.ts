@@ -1,9 +1,8 @@
 /** SHA-256 of a file, a piece at a time. Node only. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { createGunzip } from "node:zlib";
-import { FileError, systemCode } from "./file-error.ts";
-import { firstBytes } from "./read-file.ts";
+import { FileError } from "./file-error.ts";
+import { streamMaybeGzip } from "./gunzip.ts";
 
 /** What a file holds: bytes counted and digested. */
 export interface FileDigest {
@@ -30,26 +29,7 @@ export async function digestFile(path: string): Promise<FileDigest> {
  *
  * @throws FileError when it cannot be read, is cut off or damaged.
  */
-export async function digestContent(path: string): Promise<FileDigest> {
-  const [first, second] = await firstBytes(path, 2);
-  if (first !== 0x1f || second !== 0x8b) return digestFile(path);
-  const source = createReadStream(path);
-  const content = createGunzip();
-  source.on("error", (error) => content.destroy(error));
-  try {
-    return await digestOf(source.pipe(content));
-  } catch (cause) {
-    const { message } = cause as Error;
-    const damaged = systemCode(cause).startsWith("Z_") || message.includes("end of file");
-    throw new FileError(
-      "read",
-      path,
-      damaged ? new Error(`its gzip data are damaged or cut off (${message})`) : cause,
-    );
-  } finally {
-    source.destroy();
-  }
-}
+export const digestContent = (path: string): Promise<FileDigest> => digestOf(streamMaybeGzip(path));
 
 async function digestOf(chunks: AsyncIterable<Uint8Array>): Promise<FileDigest> {
   const hash = createHash("sha256");
