@@ -22,14 +22,20 @@ export interface OptimizerCase {
   readonly coded: boolean;
 }
 
-const { state8 } = presets;
+const { state8, lmd8 } = presets;
 const inFloat32: StatePrecision = {
   weight: null,
   gradient: null,
   moment: { first: null, second: null },
 };
-/** Three bytes of state at most: the weight and two moments. The gradient comes from the backward pass, in float32. */
-const inCodes: StatePrecision = { weight: state8.update, gradient: null, moment: state8.moment };
+/**
+ * Three bytes of state at most: the weight and two moments; four where two parts stand in the weight's place. The gradient
+ * comes from the backward pass, in float32.
+ */
+const inCodes = ({ materialise }: Optimizer): StatePrecision => {
+  const { update, moment } = materialise ? lmd8 : state8;
+  return { weight: update, gradient: null, moment };
+};
 
 /** What each is timed with: as published, with the momentum that most runs use. */
 const options: Readonly<Record<string, Options>> = {
@@ -52,7 +58,7 @@ const caseOf = (optimizer: Optimizer, coded: boolean): OptimizerCase => ({
   name: `${optimizer.name} ${coded ? "8-bit" : "float32"}`,
   optimizer,
   options: options[optimizer.name] ?? {},
-  precision: coded ? inCodes : inFloat32,
+  precision: coded ? inCodes(optimizer) : inFloat32,
   coded,
 });
 
@@ -81,7 +87,10 @@ export interface OptimizerWork {
   readonly step: () => void;
   /** Bytes of weight and state a parameter. */
   readonly stateBytes: number;
-  /** Bytes read and written a parameter and step: state both ways, the gradient once. */
+  /**
+   * Bytes read and written a parameter and step: state both ways, the gradient once; where the weight is computed, what it
+   * is computed from once more, and the weight both ways.
+   */
   readonly movedBytes: number;
   /** Gives the memory back. */
   free(): void;
@@ -97,16 +106,29 @@ export async function optimizerStep(
   device.backend.write(tensor.storage.slice(), repeated(normals(4, 1 << 16, 0.05)));
   const parameter: Parameter = { name: "weight", kind: "matrix", tensor };
   const group = await createGroup({ optimizer, options: given, precision, parameters: [parameter], seed: 1 });
-  const gradients = new Map([[parameter.tensor, gradient]]);
-  const kept = [parameter.tensor, ...Object.values(group.slots[0].state)];
-  const bytes = kept.reduce((sum, { encoding, shape }) => sum + elementBytes(encoding, shape), 0);
+  const { state } = group.slots[0];
+  const fields = optimizer.state(group.options);
+  const parts = Object.entries(state).flatMap(([name, field]) =>
+    fields[name]?.role === "part" ? [field] : [],
+  );
+  const kept = [...(group.materialises ? [] : [parameter.tensor]), ...Object.values(state)];
   // A number or two a tensor are no part of a parameter.
-  const stateBytes = Math.round((1000 * bytes) / sizeOf(SHAPE)) / 1000;
+  const bytesOf = (tensors: readonly Tensor[]): number =>
+    Math.round(
+      (1000 * tensors.reduce((sum, { encoding, shape }) => sum + elementBytes(encoding, shape), 0)) /
+        sizeOf(SHAPE),
+    ) / 1000;
+  const stateBytes = bytesOf(kept);
   let t = 0;
   return {
-    step: () => group.step(gradients, { t: ++t, lrFactor: 1 }),
+    step: () => {
+      t++;
+      group.materialise({ t, lrFactor: 1, sample: 0 });
+      group.step(new Map([[parameter.tensor, gradient]]), { t, lrFactor: 1 });
+      if (group.materialises) device.free(parameter.tensor);
+    },
     stateBytes,
-    movedBytes: 2 * stateBytes + 4,
+    movedBytes: 2 * stateBytes + 4 + (group.materialises ? bytesOf(parts) + 8 : 0),
     free: () => {
       for (const each of kept) device.free(each);
     },

@@ -1,5 +1,5 @@
 /** LMD: log-normal multiplicative dynamics. */
-import { normalFloat } from "../kernels/normal.ts";
+import { normalPair } from "../kernels/normal.ts";
 import type { Value } from "../kernels/program.ts";
 import { normalisedGradient } from "./normalised-gradient.ts";
 import { numberOf, type Options } from "./options.ts";
@@ -66,16 +66,16 @@ export const optimizer: Optimizer = {
   name: "lmd",
   summary: "log-normal multiplicative dynamics: w = p - q, noise, step and regulariser multiply",
   options: {
-    lr: { type: "number", default: 0.01, min: 0, exclusive: true, doc: "α, relative change a step of p and q" },
+    lr: { type: "number", default: 0.015, min: 0, exclusive: true, doc: "α, relative change a step of p and q; weights near zero move by 2 α c" },
     deviation: { type: "number", default: 0.02, min: 0, max: 1, doc: "σ of the logarithm of the noise; 0 is none" },
-    floor: { type: "number", default: 0.25, min: 0, exclusive: true, doc: "c: p and q start this far above max(±w, 0)" },
+    floor: { type: "number", default: 0.1, min: 0, exclusive: true, doc: "c: p and q start this far above max(±w, 0)" },
     floorUnit: { type: "choice", default: "one", choices: ["one", "rms"], doc: "what the floor counts in: 1, the same for all tensors, or root mean squares of the tensor's initial weights" },
     direction: { type: "choice", default: "normalised", choices: ["lion", "sign", "normalised"], doc: "lion: the sign of moment and gradient mixed; sign: of the moment; normalised: m / √v, bounded" },
     beta1: { type: "number", default: 0.9, min: 0, max: 0.9999999, doc: "lion: share of the moment in the step; normalised: decay of the moment" },
     beta2: { type: "number", default: 0.99, min: 0, max: 0.9999999, doc: "lion and sign: decay of the moment; normalised: of the second moment" },
     bound: { type: "number", default: 10, min: 0, exclusive: true, doc: "normalised: cap of |s|" },
     regulariser: { type: "choice", default: "kl", choices: ["none", "kl", "decay", "l2"], doc: "R; kl: log(p / prior), a pull towards the prior; decay: 1, a decay of both; l2: of the weight" },
-    strength: { type: "number", default: 0.1, min: 0, doc: "λ, multiplies R" },
+    strength: { type: "number", default: 0.05, min: 0, doc: "λ, multiplies R" },
     scale: { type: "number", default: 16, min: 0, exclusive: true, doc: "most that p and q may be, in sums of floor and root mean square of the initial tensor: the top rung where they lie on a ladder" },
   },
   state(options): StateFields {
@@ -105,12 +105,13 @@ export const optimizer: Optimizer = {
   clampUnit: (options, rms) => rms + floorOf(options, rms),
   reach: (options) =>
     numberOf(options, "lr") * Math.LOG2E * (numberOf(options, "bound") + 16 * numberOf(options, "strength")),
-  materialise({ part, bits, noise, uniform }) {
-    const factor = (stream: number): Value => {
-      const drawn = normalFloat(bits(stream)).mul(uniform("deviation")).mul(noise);
-      return noise.neg().add(1).fma(uniform("meanOctaves"), drawn).exp2();
-    };
-    return part("plus").mul(factor(0)).sub(part("minus").mul(factor(1)));
+  materialise({ part, bits, noise, uniform }, { options }) {
+    if (options.deviation === 0) return part("plus").sub(part("minus"));
+    // In evaluation the mean: e^(σ²/2).
+    const mean = noise.neg().add(1).mul(uniform("meanOctaves"));
+    const deviation = uniform("deviation").mul(noise);
+    const [p, q] = normalPair(bits(0), bits(1)).map((z) => z.fma(deviation, mean).exp2());
+    return part("plus").mul(p).sub(part("minus").mul(q));
   },
   update(scope, { options }) {
     const { field, uniform } = scope;

@@ -14,41 +14,15 @@ import { rules, type Cell } from "./rules.ts";
 const { lmd } = optimizers;
 const SEED = 1;
 
-/** erfc(x) for x ≥ 0, by its continued fraction (x ≥ 2) or the series of erf. */
-function erfc(x: number): number {
-  if (x < 2) {
-    let [term, sum] = [x, x];
-    for (let n = 1; Math.abs(term) > 1e-18 * sum; n++) {
-      term *= (-x * x) / n;
-      sum += term / (2 * n + 1);
-    }
-    return 1 - (2 / Math.sqrt(Math.PI)) * sum;
-  }
-  let fraction = 0;
-  for (let n = 60; n > 0; n--) fraction = n / 2 / (x + fraction);
-  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);
-}
-
-/** z of Φ(z) = (1 + x) / 2, by bisection: slow, and nothing like the kernel's polynomial. */
-function quantile(x: number): number {
-  const tail = 1 - Math.abs(x);
-  let [low, high] = [0, 8];
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if (erfc(middle / Math.SQRT2) > tail) low = middle;
-    else high = middle;
-  }
-  return Math.sign(x) * low;
-}
-
 /** The two normal numbers of a weight at a step. A stream moves the first word of the key by an odd constant. */
 function noiseOf(t: number, sample: number, i: number): [number, number] {
   const [key0, key1] = streamKey(SEED, "w0", t, `weights of sample ${sample}`);
-  const draw = (stream: number): number => {
-    const bits = randomBits(i, (key0 + (Math.imul(stream, 0x632be5ab) >>> 0)) >>> 0, key1) >>> 9;
-    return quantile((2 * bits + 1) / 2 ** 23 - 1);
-  };
-  return [draw(0), draw(1)];
+  const first = randomBits(i, key0, key1);
+  const second = randomBits(i, (key0 + 0x632be5ab) >>> 0, key1);
+  const radius = Math.sqrt(-2 * Math.log(((first >>> 9) + 0.5) / 2 ** 23));
+  const theta = ((((second >>> 9) + 0.5) / 2 ** 23) * Math.PI) / 2;
+  const [a, b] = [second & 1 ? -1 : 1, second & 2 ? -1 : 1];
+  return [a * radius * Math.cos(theta), b * radius * Math.sin(theta)];
 }
 
 async function drawn(bench: Bench, t: number, sample: number | null): Promise<number[]> {

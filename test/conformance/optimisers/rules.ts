@@ -137,10 +137,10 @@ const integerMadam: Rule = (cell, step, o) => {
 
 const lmd: Rule = ({ w, m: m0, v: v0, parts }, { t, g, top, drawn }, o) => {
   const [b1, b2, direction] = [n(o, "beta1", 0.9), n(o, "beta2", 0.99), o.direction];
-  const [lr, strength, deviation] = [n(o, "lr", 0.01), n(o, "strength", 0), n(o, "deviation", 0)];
+  const [lr, strength, deviation] = [n(o, "lr", 0.015), n(o, "strength", 0), n(o, "deviation", 0)];
   const share = f(Math.exp(-(deviation ** 2) / 2));
   const rms = top / n(o, "scale", 16);
-  const floor = n(o, "floor", 0.25) * (o.floorUnit === "rms" ? rms : 1);
+  const floor = n(o, "floor", 0.1) * (o.floorUnit === "rms" ? rms : 1);
   const most = n(o, "scale", 16) * (rms + floor);
   const prior = f(floor * share);
   const [p, q] = parts ?? [Math.max(w, 0) * share + prior, Math.max(-w, 0) * share + prior];
