@@ -37,7 +37,13 @@ const directions: Readonly<Record<string, (scope: UpdateScope) => Value>> = {
 
 /** R of one side, `side` · w the part's share in the weight; everything in logarithms of the part. */
 const regularisers: Readonly<Record<string, (scope: UpdateScope, part: Value, side: 1 | -1) => Value>> = {
-  kl: ({ field }, part) => part.div(field("prior").value).log2().mul(Math.LN2),
+  // Bounded below: formats with a zero may round a part to it.
+  kl: ({ field }, part) =>
+    part
+      .div(field("prior").value)
+      .max(2 ** -64)
+      .log2()
+      .mul(Math.LN2),
   decay: ({ uniform }) => uniform("one"),
   l2: ({ w, field }, part, side) =>
     w

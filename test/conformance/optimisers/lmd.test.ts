@@ -8,7 +8,7 @@ import { normal } from "../../../src/random/normal.ts";
 import { randomBits } from "../../../src/random/random-bits.ts";
 import { streamKey } from "../../../src/random/stream.ts";
 import { readValues } from "../../../src/tensor/tensor.ts";
-import { prepare, type Bench } from "./backends.ts";
+import { float32, prepare, type Bench } from "./backends.ts";
 import { rules, type Cell } from "./rules.ts";
 
 const { lmd } = optimizers;
@@ -136,5 +136,22 @@ it("a weight of zero moves to either side, in tensors of zeros too", async () =>
   for (let t = 1; t <= 20; t++) await bench.step([[1, -1, 2, -2]], t);
   const [values] = await bench.values();
   expect(values.map(Math.sign)).toEqual([-1, 1, -1, 1]);
+  await backend.close();
+});
+
+it("a part that its format rounds to zero does no harm to the pull towards the prior", async () => {
+  const backend = await createWasmBackend({ threads: 1 });
+  const weight = { format: "int8", rounding: "nearest-even", scale: "tensor" } as const;
+  const tensors = [{ shape: [4], values: [1, -1, 0.5, 0] }];
+  const options = { regulariser: "kl", floor: 0.01, strength: 1 };
+  const bench = await prepare(backend, {
+    optimizer: lmd,
+    options,
+    precision: { ...float32, weight },
+    tensors,
+  });
+  for (let t = 1; t <= 5; t++) await bench.step([[1, -1, 1, -1]], t);
+  expect((await bench.state())["w0.minus"]).toContain(0);
+  expect((await bench.values())[0].every(Number.isFinite)).toBe(true);
   await backend.close();
 });
