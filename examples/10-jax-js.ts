@@ -13,7 +13,7 @@ const y = np.matmul(x.ref, np.array([1, -2, 0.5]));
 const loss = ({ w }: Params) => np.square(np.subtract(np.matmul(x.ref, w), y.ref)).mean();
 
 let params: Params = { w: np.array([0.3, 0.3, 0.3]) };
-const solver = lmd({ lr: 0.02, seed: 7 });
+const solver = lmd({ lr: 0.02, floor: 1, seed: 7 });
 let state = solver.init(tree.ref(params));
 for (let t = 0; t <= 150; t++) {
   if (t % 50 === 0) {

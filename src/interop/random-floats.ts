@@ -23,7 +23,7 @@ export function randomFloatsBelow(value: Value): Value[] {
 /**
  * The numbers of a node of {@link randomFloatsBelow}.
  *
- * @throws ArrayProgramError for more than words shifted to the right.
+ * @throws ArrayProgramError for more than words that are shifted.
  */
 export function randomFloats({ node, type }: Value, words: Words): Float32Array {
   if (node.kind === "unary" && node.op === "toF32") return Float32Array.from(integers(node.x, words));
@@ -32,7 +32,10 @@ export function randomFloats({ node, type }: Value, words: Words): Float32Array 
 
 function integers({ node, type }: Value, words: Words): Int32Array | Uint32Array {
   if (node.kind === "input" && Object.hasOwn(words, node.name)) return words[node.name];
-  if (node.kind === "shift" && node.op === "shr") return shiftedRight(integers(node.x, words), node.by);
+  if (node.kind === "shift") {
+    const whole = integers(node.x, words);
+    return node.op === "shr" ? shiftedRight(whole, node.by) : whole.map((word) => word << node.by);
+  }
   if (node.kind === "unary" && node.op === "asI32") return Int32Array.from(integers(node.x, words));
   throw new ArrayProgramError(`logrung: ${node.kind} of ${type} does not run on another library's arrays`);
 }

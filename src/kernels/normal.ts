@@ -16,7 +16,14 @@ const fraction = (bits: Value, offset: number): Value =>
     .toF32()
     .fma(2 ** -23, 2 ** -24 - offset);
 
-const withSign = (x: Value, sign: Value): Value => x.asU32().xor(sign.and(0x80000000)).asF32();
+/** 1 or -1 by the bit at a place. */
+const signAt = (bits: Value, place: number): Value =>
+  bits
+    .shl(31 - place)
+    .shr(31)
+    .asI32()
+    .toF32()
+    .fma(-2, 1);
 
 /**
  * Two independent numbers from the standard normal distribution, by Box and Muller from two words of random bits:
@@ -36,7 +43,7 @@ export function normalPair(first: Value, second: Value): readonly [Value, Value]
   const sine = polynomial(SINE, square).mul(angle);
   const cosine = polynomial(COSINE, square);
   return [
-    withSign(root.mul(cosine.sub(sine)), second.shl(31)),
-    withSign(root.mul(cosine.add(sine)), second.shl(30)),
+    root.mul(cosine.sub(sine)).mul(signAt(second, 0)),
+    root.mul(cosine.add(sine)).mul(signAt(second, 1)),
   ];
 }
