@@ -56,8 +56,10 @@ const regularisers: Readonly<Record<string, (scope: UpdateScope, part: Value, si
  * LMD: a weight is the difference of two positive numbers with log-normal noise on both; step, noise and regulariser multiply.
  *
  *   w = p · e^(σ z) - q · e^(σ z′),   z, z′ ~ N(0, 1) anew before every forward pass; in evaluation the mean, (p - q) e^(σ²/2)
- *   m ← β₂ m + (1-β₂) g,   s = sign(β₁ m + (1-β₁) g) by default
+ *   m ← β₁ m + (1-β₁) g,   v ← β₂ v + (1-β₂) g²,   s = clamp(m̂ / √v̂, ±bound), or a sign of the moment alone
  *   p ← p · exp(-α (s + λ R_p)),   q ← q · exp(-α (-s + λ R_q))
+ *
+ * Without R, p q stays: near zero a step is additive, Δw = -2 α c s for a floor c, and multiplicative well above it.
  *
  * The gradient of log p is g · p and that of log q is -g · q, so one moment of g serves both signs. With several samples a
  * step g is the mean of theirs. What the authors do not publish is an option here, its default from our own ablation:
