@@ -10,7 +10,7 @@ interface Registry {
   readonly folder: string;
   /** What a member module exports. */
   readonly member: string;
-  /** What the index exports: members by file name. Its file is `<index>.generated.ts` in the folder. */
+  /** What the index exports, in camel case: members by file name. Its file is `<index>.generated.ts` in the folder. */
   readonly index: string;
 }
 
@@ -19,6 +19,7 @@ export const registries: readonly Registry[] = [
   { folder: "src/optim", member: "optimizer", index: "optimizers" },
   { folder: "src/models", member: "model", index: "models" },
   { folder: "src/data/sets", member: "dataset", index: "datasets" },
+  { folder: "src/models", member: "presets", index: "image-families" },
   { folder: "cli/commands", member: "command", index: "commands" },
   { folder: "cli/recipes", member: "recipe", index: "recipes" },
 ];
@@ -52,7 +53,7 @@ function indexText(registry: Registry, root: string): string | undefined {
     ...imports,
     "",
     `/** Every module of this folder that exports \`${member}\`, by file name. */`,
-    `export const ${index} = {`,
+    `export const ${localName(index)} = {`,
     ...entries,
     "} as const;",
     "",

@@ -1,12 +1,24 @@
 /** The parameters of a model under construction: names, initial values, tensors on a device. */
 import { normal } from "../random/normal.ts";
-import { streamKey } from "../random/stream.ts";
+import { philox4x32 } from "../random/philox.ts";
+import { streamKey, type Key } from "../random/stream.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter, ParameterKind } from "../tensor/parameter.ts";
-import { FLOAT32, sizeOf } from "../tensor/tensor.ts";
+import { FLOAT32, sizeOf, type Tensor } from "../tensor/tensor.ts";
 
-/** How a parameter starts: drawn from N(0, deviation²), or one value everywhere. */
-export type Initial = { readonly deviation: number } | { readonly value: number };
+/** How a parameter starts: drawn from N(0, deviation²), uniformly from ±bound, or one value everywhere. */
+export type Initial =
+  | { readonly deviation: number }
+  | { readonly bound: number }
+  | { readonly value: number };
+
+/** A parameter before it exists. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly kind: ParameterKind;
+  readonly initial: Initial;
+}
 
 /** Makes parameters; each draws from its own stream of the seed, so adding one changes no other. */
 export class ParameterSet {
@@ -35,9 +47,26 @@ export class ParameterSet {
     return parameter;
   }
 
+  /** A tensor of one value that is kept with the model but not trained: running statistics. */
+  buffer(shape: readonly number[], value: number): Tensor {
+    const { device } = this;
+    return device.keep(device.tensor(new Float32Array(sizeOf(shape)).fill(value), shape));
+  }
+
   private initialValues(name: string, size: number, initial: Initial): Float32Array {
     if ("value" in initial) return new Float32Array(size).fill(initial.value);
     const key = streamKey(this.seed, name, 0, "initial value");
+    if ("bound" in initial) return uniformValues(key, size, initial.bound);
     return Float32Array.from({ length: size }, (_, i) => normal(key, i) * initial.deviation);
   }
+}
+
+/** Numbers from ±bound, four from each block of random bits. */
+function uniformValues(key: Key, size: number, bound: number): Float32Array {
+  const values = new Float32Array(size);
+  for (let i = 0; i < size; i += 4) {
+    const words = philox4x32([i / 4, 0, 0, 0], key);
+    for (let j = 0; j < Math.min(4, size - i); j++) values[i + j] = ((words[j] + 0.5) / 2 ** 31 - 1) * bound;
+  }
+  return values;
 }

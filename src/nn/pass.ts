@@ -6,6 +6,8 @@ import { streamKey, type Key } from "../random/stream.ts";
 
 export interface Pass {
   readonly policy: Policy;
+  /** Whether running statistics learn from the batch, rather than stand in for it. */
+  readonly training: boolean;
   /** Probability of dropping; 0 outside training. */
   readonly dropout: number;
   /** The random key of a place in the model, new in every step. */
@@ -14,12 +16,12 @@ export interface Pass {
 
 /** The pass of training step t. */
 export function trainingPass(policy: Policy, dropout: number, seed: number, t: number): Pass {
-  return { policy, dropout, key: (place) => streamKey(seed, place, t, "forward") };
+  return { policy, training: true, dropout, key: (place) => streamKey(seed, place, t, "forward") };
 }
 
-/** A pass without dropout; its stochastic roundings, if the policy has any, are the same every time. */
+/** A pass without dropout, on running statistics; its stochastic roundings, if the policy has any, are the same every time. */
 export function evaluationPass(policy: Policy, seed: number): Pass {
-  return trainingPass(policy, 0, seed, 0);
+  return { ...trainingPass(policy, 0, seed, 0), training: false };
 }
 
 /** The precision of one layer of the pass: the policy's, with what its `layers` say of that name. */

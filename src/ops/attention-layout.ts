@@ -12,17 +12,19 @@ export interface Heads {
   readonly length: number;
   readonly heads: number;
   readonly width: number;
+  /** Whether a token sees only those before it and itself. */
+  readonly causal: boolean;
 }
 
 /** @throws ShapeError when the sizes do not divide. */
-export function headsOf(rows: number, columns: number, batch: number, heads: number): Heads {
+export function headsOf(rows: number, columns: number, batch: number, heads: number, causal: boolean): Heads {
   if (rows % batch !== 0 || columns % (3 * heads) !== 0) {
     throw new ShapeError(
-      `logrung: causalAttention of [${rows}, ${columns}] with ${batch} sequences and ${heads} heads: ` +
+      `logrung: selfAttention of [${rows}, ${columns}] with ${batch} sequences and ${heads} heads: ` +
         `rows must divide by the sequences, columns by 3 times the heads`,
     );
   }
-  return { batch, length: rows / batch, heads, width: columns / (3 * heads) };
+  return { batch, length: rows / batch, heads, width: columns / (3 * heads), causal };
 }
 
 /**

@@ -1,13 +1,21 @@
-/** Multi-head causal self-attention. */
+/** Multi-head self-attention. */
 import type { LayerPolicy } from "../precision/policy.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import { headsOf } from "./attention-layout.ts";
-import { fusedCausalAttention } from "./fused-attention.ts";
+import { fusedSelfAttention } from "./fused-attention.ts";
 import type { LayerPrecision } from "./operand.ts";
 import { quantisedAttention } from "./quantised-attention.ts";
 
+/** {@link selfAttention} in which a token sees those before it and itself. */
+export const causalAttention = (
+  qkv: Tensor,
+  batch: number,
+  heads: number,
+  precision: LayerPrecision | null = null,
+): Tensor => selfAttention(qkv, batch, heads, true, precision);
+
 /**
- *   P = softmax(Q Kᵀ / √width, causal);   y = P V, each head by itself
+ *   P = softmax(Q Kᵀ / √width);   y = P V, each head by itself
  *
  * Operands that stay in float32 go through the fused kernel; where a policy rounds them, the products are computed one by
  * one.
@@ -15,22 +23,24 @@ import { quantisedAttention } from "./quantised-attention.ts";
  * @param qkv    [batch · length, 3 · heads · width]: query, key, value side by side, heads inside each
  * @param batch  number of sequences
  * @param heads  number of heads
+ * @param causal  whether a token sees those before it and itself only, or all of its sequence
  * @param precision  formats of the products' operands; default float32.
  * @returns [batch · length, heads · width]
  * @throws ShapeError when the sizes do not divide.
  * @source Vaswani et al. 2017, Attention is all you need, equation 1.
  */
-export function causalAttention(
+export function selfAttention(
   qkv: Tensor,
   batch: number,
   heads: number,
+  causal: boolean,
   precision: LayerPrecision | null = null,
 ): Tensor {
-  expectShape("causalAttention", qkv, null, null);
-  const h = headsOf(qkv.shape[0], qkv.shape[1], batch, heads);
+  expectShape("selfAttention", qkv, null, null);
+  const h = headsOf(qkv.shape[0], qkv.shape[1], batch, heads, causal);
   return precision !== null && quantisesProducts(precision.policy)
     ? quantisedAttention(qkv, h, precision)
-    : fusedCausalAttention(qkv, batch, heads);
+    : fusedSelfAttention(qkv, batch, heads, causal);
 }
 
 /** Whether a product of activations reads anything but float32. */

@@ -3,6 +3,8 @@ import { columns } from "../kernels/columns.ts";
 import { pointwise } from "../kernels/pointwise.ts";
 import { element, output, perColumn } from "../kernels/signature.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
+import type { LayerPrecision } from "./operand.ts";
+import { saveInput } from "./saved.ts";
 
 /** What is remembered of batches for evaluation: mean and variance of each channel, [channels] float32 each. */
 export interface RunningStatistics {
@@ -106,6 +108,7 @@ function update(before: Tensor, now: Tensor, share: number, unbiased: number): v
  *
  * @param x       [rows, channels]
  * @param affine  gain and bias, [channels] each; null for none (the Madam paper's networks).
+ * @param precision  in which format x is kept for the backward pass, mean and variance in float32; default as it is.
  * @source Ioffe and Szegedy 2015, Batch normalization.
  */
 export function batchNorm(
@@ -113,6 +116,7 @@ export function batchNorm(
   affine: { readonly gain: Tensor; readonly bias: Tensor } | null,
   running: RunningStatistics,
   { training, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions,
+  precision: LayerPrecision | null = null,
 ): Tensor {
   expectShape("batchNorm", x, null, running.mean.shape[0]);
   const { device } = x;
@@ -137,14 +141,15 @@ export function batchNorm(
     device.run(normalise, { inputs: { x, ...batch, ...affine }, outputs: { y }, uniforms, sizes });
   } else device.run(normaliseOnly, { inputs: { x, ...batch }, outputs: { y }, uniforms, sizes });
   const inputs = affine ? [x, affine.gain, affine.bias] : [x];
-  const saved = training ? [batch.mean, batch.variance] : [];
-  return device.tape.record(inputs, y, saved, (dy) => {
+  const kept = saveInput(x, precision);
+  const saved = training ? [...kept.made, batch.mean, batch.variance] : kept.made;
+  const backward = (dy: Tensor, values: Tensor): Tensor[] => {
     const [gain, bias] = [device.empty([channels]), device.empty([channels])];
-    device.run(sums, { inputs: { x, dy, ...batch }, outputs: { gain, bias }, uniforms, sizes });
+    device.run(sums, { inputs: { x: values, dy, ...batch }, outputs: { gain, bias }, uniforms, sizes });
     const factor = affine?.gain ?? device.tensor(new Float32Array(channels).fill(1), [channels]);
     const dx = device.empty(x.shape);
     device.run(inputGradient, {
-      inputs: { x, dy, ...batch, sumGain: gain, sumBias: bias, gain: factor },
+      inputs: { x: values, dy, ...batch, sumGain: gain, sumBias: bias, gain: factor },
       outputs: { dx },
       uniforms: { epsilon, share: training ? 1 / rows : 0 },
       sizes,
@@ -152,5 +157,7 @@ export function batchNorm(
     if (affine) return [dx, gain, bias];
     for (const tensor of [gain, bias, factor]) device.free(tensor);
     return [dx];
-  });
+  };
+  const vjp = (dy: Tensor): Tensor[] => kept.use((values) => backward(dy, values));
+  return device.tape.record(inputs, y, saved, vjp, kept.reads);
 }

@@ -1,6 +1,11 @@
 /** The Gaussian error linear unit by its definition, as ViT and BERT use it; GPT-2's form is in `gelu.ts`. */
+import { pointwise } from "../kernels/pointwise.ts";
 import type { Value } from "../kernels/program.ts";
-import { activation } from "./activation.ts";
+import { element, output } from "../kernels/signature.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { LayerPrecision } from "./operand.ts";
+import { map } from "./pointwise-op.ts";
+import { saveInput } from "./saved.ts";
 
 /** The standard normal distribution function. */
 const distribution = (x: Value): Value => x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
@@ -13,13 +18,24 @@ const density = (x: Value): Value =>
     .exp()
     .mul(1 / Math.sqrt(2 * Math.PI));
 
+const forward = pointwise("exact gelu", { x: element("f32") }, {}, ({ x }) => ({
+  y: output("f32", x.mul(distribution(x))),
+}));
+const gradient = pointwise(
+  "exact gelu gradient",
+  { x: element("f32"), dy: element("f32") },
+  {},
+  ({ x, dy }) => ({ y: output("f32", dy.mul(x.fma(density(x), distribution(x)))) }),
+);
+
 /**
  *   y = x Φ(x);   dx = dy · (Φ(x) + x φ(x))
  *
+ * @param precision  in which format x is kept for the backward pass; default as it is.
  * @source Hendrycks and Gimpel 2016, Gaussian error linear units.
  */
-export const exactGelu = activation(
-  "exact gelu",
-  (x) => x.mul(distribution(x)),
-  (x) => x.fma(density(x), distribution(x)),
-);
+export function exactGelu(x: Tensor, precision: LayerPrecision | null = null): Tensor {
+  const { made, reads, use } = saveInput(x, precision);
+  const vjp = (dy: Tensor): [Tensor] => [use((kept) => map(gradient, x, { x: kept, dy }))];
+  return x.device.tape.record([x], map(forward, x, { x }), made, vjp, reads);
+}

@@ -7,7 +7,7 @@ import { Device } from "../tensor/device.ts";
 import { backward } from "../tensor/tape.ts";
 import { FLOAT32, isCoded, readTensor, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { headsOf } from "./attention-layout.ts";
-import { fusedCausalAttention, fusedCrossAttention } from "./fused-attention.ts";
+import { fusedCausalAttention, fusedCrossAttention, fusedSelfAttention } from "./fused-attention.ts";
 import { gelu } from "./gelu.ts";
 import { mean } from "./mean.ts";
 import { dequantise, quantise } from "./quantise.ts";
@@ -47,19 +47,22 @@ describe("fused attention", () => {
   };
 
   /** The same by products and a softmax. */
-  const composed = (heads: number) => (qkv: Tensor) => {
+  const composed = (heads: number, causal: boolean) => (qkv: Tensor) => {
     const precision = { policy: parsePolicy("fp32"), key: () => [1, 2] as const };
-    return quantisedAttention(qkv, headsOf(qkv.shape[0], qkv.shape[1], 2, heads), precision);
+    return quantisedAttention(qkv, headsOf(qkv.shape[0], qkv.shape[1], 2, heads, causal), precision);
   };
 
   it("gives what products and a softmax give, forward and backward", async () => {
     for (const [length, heads, width] of [[1, 1, 1], [40, 3, 20], [130, 2, 64]]) {
       const shape = [2 * length, 3 * heads * width];
       const data = random(`${length}`, sizeOf(shape));
-      const [y, dqkv] = await valueAndGradient(data, shape, (x) => fusedCausalAttention(x, 2, heads));
-      const [wanted, gradient] = await valueAndGradient(data, shape, composed(heads));
-      expectClose(y, wanted);
-      expectClose(dqkv, gradient);
+      for (const causal of [true, false]) {
+        const fused = (x: Tensor): Tensor => fusedSelfAttention(x, 2, heads, causal);
+        const [y, dqkv] = await valueAndGradient(data, shape, fused);
+        const [wanted, gradient] = await valueAndGradient(data, shape, composed(heads, causal));
+        expectClose(y, wanted);
+        expectClose(dqkv, gradient);
+      }
     }
   }); // prettier-ignore
 

@@ -85,7 +85,7 @@ function decoding(tensor: Tensor): Readonly<Record<string, Tensor>> {
   return { table: tableOf(tensor.device, format), qScale: scale, kScale: scale, vScale: scale };
 }
 
-/** What {@link fusedCausalAttention} can be told. */
+/** What {@link fusedSelfAttention} can be told. */
 export interface FusedCausalAttentionOptions extends FusedAttentionOptions {
   /**
    * `qkv` in codes of at most 8 bits with one scale, for both passes to read in its place; the gradient goes to `qkv`
@@ -94,8 +94,16 @@ export interface FusedCausalAttentionOptions extends FusedAttentionOptions {
   readonly operands?: CodedTensor;
 }
 
+/** {@link fusedSelfAttention} in which a query sees the keys up to its own place. */
+export const fusedCausalAttention = (
+  qkv: Tensor,
+  batch: number,
+  heads: number,
+  options: FusedCausalAttentionOptions = {},
+): Tensor => fusedSelfAttention(qkv, batch, heads, true, options);
+
 /**
- *   y = softmax(Q Kᵀ / √width, causal) V, each head by itself
+ *   y = softmax(Q Kᵀ / √width) V, each head by itself
  *
  * What is kept for the backward pass grows with the length, not with its square: y, and the logarithm of each row's sum
  * of exponentials; backward computes probabilities again, tile by tile. Takes and gives what `causalAttention` does.
@@ -103,30 +111,32 @@ export interface FusedCausalAttentionOptions extends FusedAttentionOptions {
  * @param qkv    [batch · length, 3 · heads · width], f32: query, key, value side by side, heads inside each
  * @param batch  number of sequences
  * @param heads  number of heads
+ * @param causal  whether a query sees the keys up to its own place only, or all of its sequence
  * @returns [batch · length, heads · width]
  * @throws ShapeError when the sizes do not divide, or `operands` has another shape or other codes.
  * @throws RangeError when `dropout` is outside [0, 1) or lacks its key.
  * @source Vaswani et al. 2017, Attention is all you need, equation 1; Dao et al. 2022, FlashAttention.
  */
-export function fusedCausalAttention(
+export function fusedSelfAttention(
   qkv: Tensor,
   batch: number,
   heads: number,
+  causal: boolean,
   options: FusedCausalAttentionOptions = {},
 ): Tensor {
-  expectShape("fusedCausalAttention", qkv, null, null);
+  expectShape("fusedSelfAttention", qkv, null, null);
   checkDropout(options);
   const { operands } = options;
   if (operands) expectOperands(operands, qkv);
   const [rows, columns] = qkv.shape;
   const [length, width] = [rows / batch, columns / (3 * heads)];
-  expectWhole("fusedCausalAttention", qkv, length, width, `${batch} sequences and ${heads} heads`);
+  expectWhole("fusedSelfAttention", qkv, length, width, `${batch} sequences and ${heads} heads`);
   const { device } = qkv;
   const joined = heads * width;
   const third = headsAt(length, width, 3 * joined);
   const one = headsAt(length, width, joined);
   const strides = { q: third, k: third, v: third, y: one, dy: one, dq: third, dk: third, dv: third };
-  const sizes = { outer: batch, inner: heads, queries: length, keys: length, width, causal: true, strides };
+  const sizes = { outer: batch, inner: heads, queries: length, keys: length, width, causal, strides };
   const y = device.empty([rows, joined]);
   const read = operands ?? qkv;
   const { lse, backward } = run(device, { ...thirds(read, joined), ...decoding(read) }, y, sizes, options);
@@ -193,7 +203,7 @@ function expectOperands({ shape, encoding }: CodedTensor, qkv: Tensor): void {
   const same = shape.length === 2 && shape.every((size, axis) => size === qkv.shape[axis]);
   if (same && encoding.format.bits <= 8 && !encoding.packed && encoding.scaleAxis === null) return;
   throw new ShapeError(
-    `logrung: fusedCausalAttention of [${qkv.shape.join(", ")}] with operands [${shape.join(", ")}] in ` +
+    `logrung: fusedSelfAttention of [${qkv.shape.join(", ")}] with operands [${shape.join(", ")}] in ` +
       `${encoding.format.name}: wants unpacked codes of the same shape, at most 8 bits and one scale`,
   );
 }

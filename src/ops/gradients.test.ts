@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { parsePolicy } from "../precision/parse-policy.ts";
 import { Device } from "../tensor/device.ts";
-import { readTensor } from "../tensor/tensor.ts";
+import { item, readTensor } from "../tensor/tensor.ts";
 import { expectTrueGradients, full, random, type GradientCase } from "../../test/numerical-gradient.ts";
 import { add } from "./add.ts";
-import { causalAttention } from "./attention.ts";
+import { causalAttention, selfAttention } from "./attention.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
@@ -16,6 +16,7 @@ import { linear } from "./linear.ts";
 import { mean } from "./mean.ts";
 import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
+import { smoothedCrossEntropy } from "./smoothed-cross-entropy.ts";
 import { softmax } from "./softmax.ts";
 
 const drop = [7, 9] as const;
@@ -34,6 +35,7 @@ const cases: readonly GradientCase[] = [
   { name: "linear without bias", shapes: [[4, 6], [5, 6]], run: ([x, w]) => linear(x, w, null, full) },
   { name: "causalAttention", shapes: [[10, 12]], run: ([x]) => causalAttention(x, 2, 2) },
   { name: "fusedCausalAttention", shapes: [[10, 12]], run: ([x]) => fusedCausalAttention(x, 2, 2) },
+  { name: "selfAttention to all tokens", shapes: [[10, 12]], run: ([x]) => selfAttention(x, 2, 2, false) },
   {
     name: "fusedCausalAttention with dropout",
     shapes: [[10, 12]],
@@ -51,6 +53,15 @@ const cases: readonly GradientCase[] = [
     run: ([x], device) => crossEntropy(x, device.tensor(Int32Array.of(0, 8, 3, 3, 1), [5])),
   },
   {
+    name: "smoothedCrossEntropy of mixed classes",
+    shapes: [[5, 9]],
+    run: ([x], device) => {
+      const [targets, others] = [Int32Array.of(0, 8, 3, 3, 1), Int32Array.of(1, 8, 2, 0, 1)];
+      const mixture = { targets: device.tensor(others, [5]), share: 0.7 };
+      return smoothedCrossEntropy(x, device.tensor(targets, [5]), { smoothing: 0.1, mixture });
+    },
+  },
+  {
     name: "one tensor used by several operations",
     shapes: [[4, 4], [4, 4]],
     run: ([x, w]) => add(linear(gelu(x), w, null, full), add(x, linear(x, w, null, full))),
@@ -62,6 +73,37 @@ describe("vector-Jacobian products equal central differences in float64", () => 
     const device = new Device(createReferenceBackend());
     await expectTrueGradients(device, given);
     expect(device.backend.memory.bytes).toBe(0);
+  });
+});
+
+describe("smoothedCrossEntropy", () => {
+  it("is the cross entropy against the softened target", async () => {
+    const device = new Device(createReferenceBackend());
+    const x = random("x", 8);
+    const targets = Int32Array.of(2, 0);
+    const loss = await device.step(async () => {
+      const [logits, classes] = [device.tensor(x, [2, 4]), device.tensor(targets, [2])];
+      return item(smoothedCrossEntropy(logits, classes, { smoothing: 0.25 }));
+    });
+    let wanted = 0;
+    for (let row = 0; row < 2; row++) {
+      const logits = x.slice(4 * row, 4 * row + 4);
+      const logSum = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      logits.forEach((logit, j) => {
+        wanted -= ((j === targets[row] ? 0.8125 : 0.0625) * (logit - logSum)) / 2;
+      });
+    }
+    expect(loss).toBeCloseTo(wanted, 12);
+  });
+
+  it("refuses shares that are none", async () => {
+    const device = new Device(createReferenceBackend());
+    await device.step(() => {
+      const [logits, classes] = [device.tensor(random("x", 4), [1, 4]), device.tensor(Int32Array.of(1), [1])];
+      expect(() => smoothedCrossEntropy(logits, classes, { smoothing: 1 })).toThrow(/smoothing of 1/);
+      const mixture = { targets: classes, share: 1.5 };
+      expect(() => smoothedCrossEntropy(logits, classes, { mixture })).toThrow(/share of 1.5/);
+    });
   });
 });
 

@@ -1,10 +1,10 @@
 /** Pooling of images: maximum, average, and the average of whole images. */
 import { gather } from "../kernels/gather.ts";
 import { gemm } from "../kernels/gemm.ts";
-import { f32, i32, select, type Value } from "../kernels/program.ts";
+import { f32, select, u32, type Value } from "../kernels/program.ts";
 import { element, gathered, output, perRow } from "../kernels/signature.ts";
 import type { Device } from "../tensor/device.ts";
-import { expectShape, INT32, type Tensor } from "../tensor/tensor.ts";
+import { expectShape, INT32, ShapeError, type Tensor } from "../tensor/tensor.ts";
 import { convGeometry, pixelsOf, type ConvGeometry, type ImageShape } from "./conv-geometry.ts";
 
 export interface PoolOptions {
@@ -105,25 +105,25 @@ const nextMaximum = gather(
   },
 );
 
-/** No place of the window yet. */
-const NONE = -1;
+/** No place of the window yet. Places are kept as bytes. */
+const NONE = 255;
 
 const firstPlace = gather(
   "max pool, which place is first",
   "gather",
   { source: gathered("f32"), keep: perRow("f32"), top: element("f32") },
   {},
-  ({ source, keep, top }) => output("i32", select(keep.ne(0).and(source.eq(top)), i32(0), i32(NONE))),
+  ({ source, keep, top }) => output("u8", select(keep.ne(0).and(source.eq(top)), u32(0), u32(NONE))),
 );
 
 const nextPlace = gather(
   "max pool, which place",
   "gather",
-  { source: gathered("f32"), keep: perRow("f32"), top: element("f32"), before: element("i32"), place: perRow("i32") },
+  { source: gathered("f32"), keep: perRow("f32"), top: element("f32"), before: element("u8"), place: perRow("u32") },
   {},
   ({ source, keep, top, before, place }) => {
     const here = before.eq(NONE).and(keep.ne(0)).and(source.eq(top));
-    return output("i32", select(here, place, before));
+    return output("u8", select(here, place, before));
   },
 ); // prettier-ignore
 
@@ -131,7 +131,7 @@ const nextPlace = gather(
 const takeMaximum = gather(
   "max pool gradient",
   "gather",
-  { dy: gathered("f32"), top: gathered("i32"), keep: perRow("f32"), place: perRow("i32"), before: element("f32") },
+  { dy: gathered("f32"), top: gathered("u8"), keep: perRow("f32"), place: perRow("u32"), before: element("f32") },
   {},
   ({ dy, top, keep, place, before }) => {
     const here = keep.ne(0).and(top.eq(place));
@@ -155,16 +155,16 @@ const zeros = gather("zeros", "gather", { keep: perRow("f32") }, {}, ({ keep }) 
 type Inputs = Readonly<Record<string, Tensor>>;
 type Kernel = ReturnType<typeof gather>;
 
-/** Runs one kernel for each table, each reading what the one before made as `before`. */
+/** Runs one kernel for each table, each reading what the one before made as `before`. `sizes` are those of the result. */
 function chain(
   first: { readonly kernel: Kernel; readonly table: Lookup; readonly inputs: Inputs },
   next: { readonly kernel: Kernel; readonly tables: readonly Lookup[]; readonly inputs: Inputs },
+  sizes: { readonly rows: number; readonly columns: number },
   make: () => Tensor,
   uniforms: Readonly<Record<string, number>> = {},
 ): Tensor {
   const step = (kernel: Kernel, { index, keep, place }: Lookup, inputs: Inputs): Tensor => {
     const out = make();
-    const sizes = { rows: out.shape[0], columns: out.shape[1] };
     const own = Object.hasOwn(kernel.inputs, "place") ? { place } : {};
     out.device.run(kernel, { inputs: { index, keep, ...own, ...inputs }, outputs: { out }, sizes, uniforms });
     return out;
@@ -196,8 +196,11 @@ function geometryOf(x: Tensor, shape: ImageShape, options: PoolOptions): ConvGeo
 /**
  *   y[n, oy, ox, c] = max over the window of x;   dx goes to the first place that holds the maximum
  *
+ * What is kept for the backward pass is one byte for each window: the place of its maximum.
+ *
  * @param x      [batch · height · width, channels]
  * @returns      [batch · output height · output width, channels]; their sizes are those of {@link poolShape}
+ * @throws ShapeError for windows of more than 255 places.
  */
 export function maxPool(x: Tensor, shape: ImageShape, options: PoolOptions): Tensor {
   const { device } = x;
@@ -205,27 +208,32 @@ export function maxPool(x: Tensor, shape: ImageShape, options: PoolOptions): Ten
   const { taps, covers } = tablesOf(device, geometry);
   const { channels } = shape;
   const [firstTap, ...otherTaps] = taps;
-  const windows = [pixelsOf(geometry.output), channels];
+  if (taps.length > NONE)
+    throw new ShapeError(`logrung: maxPool of windows of ${taps.length} places, wants at most ${NONE}`);
+  const windows = { rows: pixelsOf(geometry.output), columns: channels };
   const y = chain(
     { kernel: firstMaximum, table: firstTap, inputs: { source: x } },
     { kernel: nextMaximum, tables: otherTaps, inputs: { source: x } },
-    () => device.empty(windows),
+    windows,
+    () => device.empty([windows.rows, channels]),
   );
-  return device.tape.record([x], y, [], (dy) => {
-    const inputs = { source: x, top: y };
-    const places = chain(
-      { kernel: firstPlace, table: firstTap, inputs },
-      { kernel: nextPlace, tables: otherTaps, inputs },
-      () => device.empty(windows, INT32),
-    );
-    const dx = chain(
+  if (!x.tracked || !device.tape.recording) return y;
+  const inputs = { source: x, top: y };
+  const places = chain(
+    { kernel: firstPlace, table: firstTap, inputs },
+    { kernel: nextPlace, tables: otherTaps, inputs },
+    windows,
+    () => device.empty([Math.ceil((windows.rows * channels) / 4)], INT32), // bytes, as whole words
+  );
+  const vjp = (dy: Tensor): [Tensor] => [
+    chain(
       { kernel: zeros, table: covers[0], inputs: {} },
       { kernel: takeMaximum, tables: covers, inputs: { dy, top: places } },
+      { rows: x.shape[0], columns: channels },
       () => device.empty(x.shape),
-    );
-    device.free(places);
-    return [dx];
-  });
+    ),
+  ];
+  return device.tape.record([x], y, [places], vjp, []);
 }
 
 /**
@@ -243,11 +251,12 @@ export function averagePool(x: Tensor, shape: ImageShape, options: PoolOptions):
     chain(
       { kernel: zeros, table: tables[0], inputs: {} },
       { kernel: addScaled, tables, inputs: { source } },
+      { rows: out[0], columns: out[1] },
       () => device.empty(out),
       share,
     );
   const y = sum(x, taps, [pixelsOf(geometry.output), shape.channels]);
-  return device.tape.record([x], y, [], (dy) => [sum(dy, covers, x.shape)]);
+  return device.tape.record([x], y, [], (dy) => [sum(dy, covers, x.shape)], []);
 }
 
 const weighted = gemm("average of images", "f32", "f32");
@@ -278,21 +287,27 @@ export function globalAveragePool(x: Tensor, shape: ImageShape): Tensor {
       c: { outer: channels, row: channels },
     },
   });
-  return device.tape.record([x], y, [share], (dy) => {
-    const dx = device.empty(x.shape);
-    device.run(weighted, {
-      inputs: { a: share, b: dy },
-      outputs: { c: dx },
-      sizes: {
-        outer: batch,
-        m: pixels,
-        n: channels,
-        k: 1,
-        a: { row: 1, column: 1 },
-        b: { outer: channels, row: channels, column: 1 },
-        c: { outer: pixels * channels, row: channels },
-      },
-    });
-    return [dx];
-  });
+  return device.tape.record(
+    [x],
+    y,
+    [share],
+    (dy) => {
+      const dx = device.empty(x.shape);
+      device.run(weighted, {
+        inputs: { a: share, b: dy },
+        outputs: { c: dx },
+        sizes: {
+          outer: batch,
+          m: pixels,
+          n: channels,
+          k: 1,
+          a: { row: 1, column: 1 },
+          b: { outer: channels, row: channels, column: 1 },
+          c: { outer: pixels * channels, row: channels },
+        },
+      });
+      return [dx];
+    },
+    [],
+  );
 }

@@ -1,4 +1,4 @@
-/** Causal self-attention whose products read operands in the formats of a precision policy. */
+/** Self-attention whose products read operands in the formats of a precision policy. */
 import type { TensorPrecision } from "../precision/policy.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { joined, multiply, split, square, third, type Heads } from "./attention-layout.ts";
@@ -13,7 +13,7 @@ interface Operands {
 }
 
 /**
- * As `causalAttention`, each product on operands rounded along its own reduction axis:
+ * As `selfAttention`, each product on operands rounded along its own reduction axis:
  *
  *   S = Q_A(q) Q_A(k)ᵀ,  P = softmax(S / √width),  y = Q_A(P) Q_A(v)
  *   dV = Q_A(P)ᵀ Q_E(dy),  dP = Q_E(dy) Q_A(v)ᵀ,  dS = P (dP - Σ P dP) / √width
@@ -79,7 +79,7 @@ function withValues(tensors: readonly Tensor[], body: (values: readonly Tensor[]
   for (const { free } of all) free();
 }
 
-/** P = softmax(q kᵀ / √width, causal), [batch · heads · length, length]. */
+/** P = softmax(q kᵀ / √width), [batch · heads · length, length]. */
 function probabilities(qkv: Tensor, h: Heads): Tensor {
   const { device } = qkv;
   const p = device.empty([h.batch * h.heads * h.length, h.length]);
@@ -88,7 +88,7 @@ function probabilities(qkv: Tensor, h: Heads): Tensor {
     const sizes = [h.length, h.length, h.width] as const;
     multiply(device, h, [q, third(h)], [k, third(h, true)], [p.storage.slice(), square(h)], sizes);
   });
-  const uniforms = { scale: h.width ** -0.5, causal: 1 };
+  const uniforms = { scale: h.width ** -0.5, causal: h.causal ? 1 : 0 };
   device.run(softmaxRows, { inputs: { x: p }, outputs: { y: p }, uniforms, sizes: rowsOf(h) });
   return p;
 }

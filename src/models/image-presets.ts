@@ -1,0 +1,14 @@
+/** Every architecture for images, by name. */
+import { suggestion } from "../formats/nearest-name.ts";
+import { imageFamilies } from "./image-families.generated.ts";
+import type { ImageModelDefinition, ImagePresets } from "./image-model.ts";
+
+/** Of all families. */
+export const imagePresets: ImagePresets = Object.assign({}, ...Object.values(imageFamilies));
+
+/** The architecture of a name. @throws RangeError naming the nearest one. */
+export function imagePreset(name: string): ImageModelDefinition {
+  if (Object.hasOwn(imagePresets, name)) return imagePresets[name];
+  const found = suggestion(name, Object.keys(imagePresets));
+  throw new RangeError(`logrung: unknown model "${name}" ${found}`);
+}
