@@ -1,12 +1,11 @@
-/** From a resolved configuration to a device, a text, a model and its trainer. */
+/** From a resolved configuration to a device, a model and its trainer. */
 import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
-import { splitCorpus, type Corpus, type Split } from "../src/data/corpus.ts";
-import { loadOwnSource } from "../src/data/own-source.ts";
-import { loadText } from "../src/data/text.ts";
 import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
 import { createReferenceBackend } from "../src/kernels/reference/index.ts";
 import { createWasmBackend } from "../src/kernels/wasm/index.ts";
+import type { ImageTask } from "../src/models/image-model.ts";
+import { imagePreset } from "../src/models/image-presets.ts";
 import { models } from "../src/models/models.generated.ts";
 import { optimizers } from "../src/optim/optimizers.generated.ts";
 import type { Optimizer } from "../src/optim/optimizer.ts";
@@ -21,30 +20,45 @@ import {
 } from "../src/train/checkpoint-folder.ts";
 import { type Checkpoint, CheckpointError } from "../src/train/checkpoint.ts";
 import { isJsonObject, type JsonObject } from "../src/train/json.ts";
-import { createTrainer, type LanguageTrainer, type TrainerState } from "../src/train/language-trainer.ts";
+import { createImageTrainer, type ImageTrainer } from "../src/train/image-trainer.ts";
+import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
 import { readRunConfig } from "../src/train/run-folder.ts";
 import { misfit, restore } from "../src/train/snapshot.ts";
-import { resolveConfig, type OptimizerConfig, type TrainConfig } from "./config/resolve.ts";
+import type { TrainerState, TrainingOptions } from "../src/train/trainer.ts";
+import {
+  resolveConfig,
+  type ImagesConfig,
+  type LanguageConfig,
+  type OptimizerConfig,
+  type TrainConfig,
+} from "./config/resolve.ts";
 import { resumeConflicts } from "./config/resume.ts";
+import { UsageError } from "./errors.ts";
+import { imageSets } from "./image-sets.ts";
 
-/** A model at work. Close it when done. */
-export interface Session {
-  readonly config: TrainConfig;
+interface Opened {
   readonly policy: Policy;
   readonly device: Device;
   readonly threads: number;
-  readonly trainer: LanguageTrainer;
   close(): Promise<void>;
 }
 
-/** The text a configuration names, or the project's own. */
-export function loadCorpus({ data }: TrainConfig): Promise<Corpus> {
-  return data.path === undefined ? loadOwnSource() : loadText(data.path, { encoding: data.encoding });
+/** A language model at work. */
+export interface LanguageSession extends Opened {
+  readonly task: "language";
+  readonly config: LanguageConfig;
+  readonly trainer: LanguageTrainer;
 }
 
-export function splitOf(config: TrainConfig, corpus: Corpus): Split {
-  return splitCorpus(corpus, config.model.context, config.data.validationFraction);
+/** A classifier of images at work. */
+export interface ImagesSession extends Opened {
+  readonly task: "images";
+  readonly config: ImagesConfig;
+  readonly trainer: ImageTrainer;
 }
+
+/** A model at work. Close it when done. */
+export type Session = LanguageSession | ImagesSession;
 
 async function openBackend({
   backend,
@@ -56,28 +70,59 @@ async function openBackend({
   return { backend: wasm, threads: wasm.info.threads };
 }
 
-/** Builds the model of a configuration with fresh weights, in the formats of its policy. */
-export async function openSession(config: TrainConfig): Promise<Session> {
+/** Opens a device for a trainer; closes it where the trainer cannot be made. */
+async function opened<T>(
+  config: TrainConfig,
+  build: (options: TrainingOptions, device: Device) => Promise<T>,
+): Promise<Opened & { readonly trainer: T }> {
   const policy = parsePolicy(config.precision);
   const { backend, threads } = await openBackend(config);
   const device = new Device(backend);
   const close = (): Promise<void> => device.close();
   try {
-    return { config, policy, device, threads, trainer: await buildTrainer(config, policy, device), close };
+    const trainer = await build(trainingOptions(config, policy, device), device);
+    return { policy, device, threads, trainer, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function buildTrainer(config: TrainConfig, policy: Policy, device: Device): Promise<LanguageTrainer> {
-  const { dropout, name, ...sizes } = config.model;
-  const model = models[name].build(device, { ...sizes, vocabulary: byteTokenizer.vocabulary }, config.seed);
+/** Builds the language model of a configuration with fresh weights, in the formats of its policy. */
+export async function openLanguage(config: LanguageConfig): Promise<LanguageSession> {
+  const { dropout: _, name, ...sizes } = config.model;
+  const all = { ...sizes, vocabulary: byteTokenizer.vocabulary };
+  const made = await opened(config, (options, device) =>
+    createTrainer({ ...options, model: models[name].build(device, all, config.seed) }),
+  );
+  return { ...made, task: "language", config };
+}
+
+/** The images of a configuration and their classes, as a model is built for. */
+export function imageTaskOf({ data }: ImagesConfig): ImageTask {
+  const { channels, height, width, classes } = imageSets[data.name];
+  return { channels, height, width, classes: classes.length };
+}
+
+/** Builds the classifier of a configuration with fresh weights, in the formats of its policy. */
+export async function openImages(config: ImagesConfig): Promise<ImagesSession> {
+  const { model, labelSmoothing, seed } = config;
+  const made = await opened(config, (options, device) => {
+    const built = imagePreset(model.name).build(device, imageTaskOf(config), seed);
+    return createImageTrainer({ ...options, model: built, labelSmoothing });
+  });
+  return { ...made, task: "images", config };
+}
+
+/** Builds the model of a configuration. */
+export const openSession = (config: TrainConfig): Promise<Session> =>
+  config.task === "images" ? openImages(config) : openLanguage(config);
+
+function trainingOptions(config: TrainConfig, policy: Policy, device: Device): TrainingOptions {
   const main = optimizerOf(config.optimizer);
   const exempt = optimizerOf(config.exempt.optimizer);
-  return createTrainer({
+  return {
     device,
-    model,
     policy,
     optimizer: main.optimizer,
     options: main.options,
@@ -87,7 +132,7 @@ function buildTrainer(config: TrainConfig, policy: Policy, device: Device): Prom
     schedule: config.schedule,
     steps: config.steps,
     seed: config.seed,
-    dropout,
+    dropout: config.model.dropout,
     gradientClip: config.gradientClip > 0 ? config.gradientClip : null,
     gradientClipValue: config.gradientClipValue > 0 ? config.gradientClipValue : null,
     accumulate: config.accumulate,
@@ -99,7 +144,7 @@ function buildTrainer(config: TrainConfig, policy: Policy, device: Device): Prom
       ...optimizerOf(optimizer),
       ...(precision === undefined ? {} : { policy: parsePolicy(precision) }),
     })),
-  });
+  };
 }
 
 /** Averages move by less than a code's distance a step, so they are rounded stochastically. */
@@ -170,9 +215,13 @@ function otherRun({ config: saved }: JsonObject, config: TrainConfig): string | 
 export const loadedCheckpoint = (run: string, name: string | undefined): Promise<LoadedCheckpoint> =>
   name === undefined ? latestCheckpoint(run) : namedCheckpoint(run, name);
 
-export interface OpenedRun extends Session {
-  readonly loaded: LoadedCheckpoint;
-  readonly position: Position;
+/** A run's model at a checkpoint. */
+export type OpenedRun = Session & { readonly loaded: LoadedCheckpoint; readonly position: Position };
+
+/** What only language models can do. @throws UsageError for a run of another task. */
+export function expectLanguage<T>(run: Session & T, what: string): LanguageSession & T {
+  if (run.task === "language") return run;
+  throw new UsageError(`${what} wants a run of a language model, this one learns ${run.task}`);
 }
 
 /** Opens a run's model at a checkpoint, to score it or to sample from it. */

@@ -1,6 +1,5 @@
 /** Where a training run starts: fresh, or from a checkpoint of a run to go on with. */
 import { join, resolve } from "node:path";
-import type { Corpus } from "../src/data/corpus.ts";
 import { writeFileAtomic } from "../src/io/atomic-file.ts";
 import { checkpointsOf, type LoadedCheckpoint } from "../src/train/checkpoint-folder.ts";
 import { readEnvironment } from "../src/train/environment.ts";
@@ -18,6 +17,7 @@ import { resolveConfig, type TrainConfig } from "./config/resolve.ts";
 import { resumeConflicts } from "./config/resume.ts";
 import { UsageError } from "./errors.ts";
 import { loadedCheckpoint, positionOf, type Session } from "./session.ts";
+import type { Prepared } from "./tasks/work.ts";
 import { packageVersion } from "./version.ts";
 
 /** What `logrung train` was asked for. */
@@ -96,11 +96,26 @@ export async function openFolder(
   }
 }
 
-/** @throws UsageError when a checkpoint was trained on another text. */
-export function expectSameText(corpus: Corpus, loaded: LoadedCheckpoint): void {
-  if (positionOf(loaded).corpus === corpus.sha256) return;
-  throw new UsageError(
-    `the text of this run (${corpus.name}) is not the one it was saved with: going on would mix two texts. ` +
-      `Restore the text, say where it is now with --data <path>, or start a new run`,
-  );
+/** What is wrong with other data, and what would do, by task. */
+const otherData = {
+  language: [
+    "is not the one it was saved with: going on would mix two texts",
+    "Restore the text, say where it is now with --data <path>, or start a new run",
+  ],
+  images: [
+    "are not those it was saved with: going on would mix two sets",
+    "Restore the images, say where they are now with --data-dir <folder>, or start a new run",
+  ],
+} as const;
+
+/** @throws UsageError when a checkpoint was trained on other data. */
+export function expectSameData(
+  { name, sha256 }: Prepared,
+  { config: { task } }: Start,
+  loaded: LoadedCheckpoint,
+): void {
+  if (positionOf(loaded).corpus === sha256) return;
+  const what = task === "language" ? "text" : "images";
+  const [fault, remedy] = otherData[task];
+  throw new UsageError(`the ${what} of this run (${name}) ${fault}. ${remedy}`);
 }

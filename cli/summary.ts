@@ -1,5 +1,4 @@
 /** What a run says about itself: at its start, and at its end. */
-import type { Corpus } from "../src/data/corpus.ts";
 import { describePolicy } from "../src/precision/describe-policy.ts";
 import type { LoopResult } from "../src/train/loop.ts";
 import { formatCount, formatDuration } from "../src/train/progress.ts";
@@ -7,11 +6,11 @@ import type { MemoryParts, RunResult, RunSummary } from "../src/train/run-summar
 import { printable } from "./printable.ts";
 import type { TrainConfig } from "./config/resolve.ts";
 import type { Session } from "./session.ts";
+import type { Work } from "./tasks/work.ts";
 
 /** The figures at the end of a run. Peak memory is the system's own measure of the process. */
-export function summaryOf(session: Session, run: string, result: LoopResult): RunResult {
-  const { config, policy, trainer } = session;
-  const loss = result.validationLoss ?? Number.NaN;
+export function summaryOf(work: Work, run: string, result: LoopResult): RunResult {
+  const { config, policy, trainer } = work.session;
   const { stateBytes, parameterCount: parameters } = trainer;
   return {
     run,
@@ -21,8 +20,7 @@ export function summaryOf(session: Session, run: string, result: LoopResult): Ru
     steps: result.step,
     seconds: result.seconds,
     trainLoss: result.trainLoss,
-    validation: { loss, perplexity: Math.exp(loss) },
-    tokensPerSecond: result.tokensPerSecond,
+    ...work.figures(result),
     parameters,
     stateBytes,
     stateBytesPerParameter: stateBytes / parameters,
@@ -38,20 +36,16 @@ function memoryLine({ weights, moments, scales, activations }: MemoryParts): str
     .join(", ");
 }
 
-/** Lines for the start of a run: the model, what is held in which format and how many bytes that takes, the text. */
-export function describeState(
-  { config, policy, trainer, threads }: Session,
-  corpus: Corpus,
-  run: string,
-): string[] {
+/** Lines for the start of a run: the model, what is held in which format and how many bytes that takes, the data. */
+export function describeState({ session, sizes, data }: Work, run: string): string[] {
+  const { config, policy, trainer, threads } = session;
   const { parameterCount: parameters, stateBytes, memory } = trainer;
   const [formats, ...overrides] = describePolicy(policy);
-  const { name, layers, width, heads, context } = config.model;
   const perParameter = (stateBytes / parameters).toFixed(2);
   return [
     `run      ${run}`,
-    `model    ${name}, ${formatCount(parameters)} parameters (${layers} layers, width ${width}, ${heads} heads, context ${context})`,
-    `text     ${corpus.name}, ${formatCount(corpus.bytes.length)} bytes`,
+    `model    ${config.model.name}, ${formatCount(parameters)} parameters (${sizes})`,
+    data,
     `update   ${config.optimizer.name}, biases and norms${config.exempt.embeddings ? " and embeddings" : ""} ${config.exempt.optimizer.name}`,
     ...config.groups.map(
       ({ pattern, optimizer }) => `group    ${pattern}: ${optimizer.name}, lr ${optimizer.lr}`,
@@ -100,16 +94,29 @@ export function warnings({ trainer }: Session): string[] {
   ];
 }
 
+/** A share, `91.3 %`. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+const qualityOf = ({ perplexity, accuracy }: RunResult["validation"]): string =>
+  accuracy === undefined
+    ? `perplexity ${perplexity?.toFixed(3)}`
+    : `accuracy ${(100 * accuracy).toFixed(2)} %`;
+
+const speedOf = ({ tokensPerSecond, samplesPerSecond }: RunResult): string =>
+  samplesPerSecond === undefined
+    ? `${formatCount(tokensPerSecond ?? Number.NaN)} tok/s`
+    : `${formatCount(samplesPerSecond)} images/s`;
+
 /** The end of a run, for people: the sample, then the figures. */
 export function resultLines(
   summary: RunResult,
   { sample, policy, memory }: Pick<RunSummary, "sample" | "policy" | "memory">,
 ): string {
-  const { validation, trainLoss, seconds, tokensPerSecond, stateBytesPerParameter, peakBytes, run } = summary;
+  const { validation, trainLoss, seconds, stateBytesPerParameter, peakBytes, run } = summary;
   const lines = [
     ...(sample === null ? [] : [`--- sample ---`, printable(`${sample.prompt}${sample.text}`), `---`]),
-    `validation loss ${validation.loss.toFixed(4)} (perplexity ${Math.exp(validation.loss).toFixed(3)}), training loss ${trainLoss.toFixed(4)}`,
-    `${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tok/s, ${stateBytesPerParameter.toFixed(2)} bytes of state a parameter, peak memory ${formatCount(peakBytes)}B`,
+    `validation loss ${validation.loss.toFixed(4)} (${qualityOf(validation)}), training loss ${trainLoss.toFixed(4)}`,
+    `${formatDuration(seconds)}, ${speedOf(summary)}, ${stateBytesPerParameter.toFixed(2)} bytes of state a parameter, peak memory ${formatCount(peakBytes)}B`,
     ...describePolicy(policy).map((line) => `formats ${line}`),
     `bytes ${memoryLine(memory)}`,
     `run: ${run}`,

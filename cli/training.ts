@@ -1,14 +1,9 @@
 /** One training run from request to summary: what `logrung train` does. */
-import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
-import type { Corpus } from "../src/data/corpus.ts";
 import { FileError } from "../src/io/file-error.ts";
-import { sample } from "../src/models/sample.ts";
-import { breathe } from "../src/train/breathe.ts";
 import { expectFinite } from "../src/train/divergence.ts";
 import { type JsonObject, stringifyNumbers } from "../src/train/json.ts";
-import { trainingLoop, type LoopResult } from "../src/train/loop.ts";
+import type { LoopOptions, LoopResult } from "../src/train/loop.ts";
 import { createProgress, type Progress } from "../src/train/progress.ts";
-import type { Sample } from "../src/train/run-summary.ts";
 import { ladderGroups } from "../src/train/ladder-groups.ts";
 import { readRunMetrics, type RunFolder } from "../src/train/run-folder.ts";
 import { formatsOf, snapshot } from "../src/train/snapshot.ts";
@@ -18,9 +13,12 @@ import { exitCodes } from "./errors.ts";
 import { resumeCommand } from "./invocation.ts";
 import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
-import { loadCorpus, openSession, restoreSession, type Session, splitOf } from "./session.ts";
-import { expectSameText, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
-import { describeState, resultLines, summaryOf, warnings } from "./summary.ts";
+import { restoreSession } from "./session.ts";
+import { expectSameData, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
+import { describeState, percent, resultLines, summaryOf, warnings } from "./summary.ts";
+import { prepareImages } from "./tasks/images.ts";
+import { prepareLanguage } from "./tasks/language.ts";
+import type { Prepared, Work } from "./tasks/work.ts";
 
 /** Trains. @returns the exit code. @throws what resolving, reading and training throw. */
 export async function train(request: TrainRequest, context: CommandContext): Promise<number> {
@@ -29,16 +27,16 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
     context.stdout.write(`${JSON.stringify(start.config, null, 2)}\n`);
     return exitCodes.success;
   }
-  const corpus = await loadCorpus(start.config);
-  const data = splitOf(start.config, corpus); // refuses a text that is too short before anything is made
-  const session = await openSession(start.config);
+  const prepared = await prepare(start.config); // refuses data that will not do before anything is made
+  const work = await prepared.open();
+  const { session } = work;
   try {
     const { folder, loaded } = start;
     if (folder !== undefined && loaded) await restoreSession(session, folder, loaded);
-    if (loaded) expectSameText(corpus, loaded);
+    if (loaded) expectSameData(prepared, start, loaded);
     const opened = await openFolder(start, session);
     try {
-      return await runIn(opened, start, session, corpus, data, context);
+      return await runIn(opened, start, work, prepared, context);
     } catch (error) {
       if (error instanceof FileError) tellHowToGoOn(opened, context);
       throw error;
@@ -50,6 +48,9 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
   }
 }
 
+const prepare = (config: TrainConfig): Promise<Prepared> =>
+  config.task === "images" ? prepareImages(config) : prepareLanguage(config);
+
 /** The disk's refusal itself is told last, by whoever catches it. */
 function tellHowToGoOn({ path }: RunFolder, { stderr, env }: CommandContext): void {
   stderr.write(`logrung: the run had to stop; once the cause is mended: ${resumeCommand(path, env)}\n`);
@@ -58,25 +59,20 @@ function tellHowToGoOn({ path }: RunFolder, { stderr, env }: CommandContext): vo
 async function runIn(
   folder: RunFolder,
   start: Start,
-  session: Session,
-  corpus: Corpus,
-  data: ReturnType<typeof splitOf>,
+  work: Work,
+  { sha256 }: Prepared,
   context: CommandContext,
 ): Promise<number> {
+  const { session } = work;
   const { config, trainer } = session;
   const progress = createProgress(context.stderr, { color: context.env.NO_COLOR === undefined });
-  for (const line of describeState(session, corpus, folder.path)) progress.note(line);
+  for (const line of describeState(work, folder.path)) progress.note(line);
   for (const line of warnings(session)) progress.note(line);
   if (start.folder !== undefined) progress.note(`going on after step ${start.step}`);
   const { steps: before } = await readRunMetrics(folder.path);
-  const result = await trainingLoop({
-    trainer,
-    data,
-    seed: config.seed,
+  const loop = work.loop({
     steps: config.steps,
-    batch: config.batch,
-    context: config.model.context,
-    evaluate: config.evaluate,
+    evaluateEvery: config.evaluate.every,
     checkpointEvery: config.checkpoint.every,
     start: { ...start, metrics: before },
     signal: context.signal,
@@ -91,7 +87,7 @@ async function runIn(
         step,
         seconds,
         seed: config.seed,
-        corpus: corpus.sha256,
+        corpus: sha256,
         formats: formatsOf(tensors),
         trainer: JSON.parse(JSON.stringify(trainer.state)) as JsonObject,
         config: JSON.parse(JSON.stringify(config)) as JsonObject,
@@ -102,28 +98,33 @@ async function runIn(
         config.checkpoint.keep,
       );
     },
-  }).finally(() => progress.end());
+  });
+  const result = await loop.finally(() => progress.end());
   return result.finished
-    ? finish(folder, session, result, context)
+    ? finish(folder, work, result, context)
     : interrupted(folder, result, config, context);
 }
 
 function showStep(
   progress: Progress,
-  metrics: Parameters<Parameters<typeof trainingLoop>[0]["onStep"]>[0],
+  metrics: Parameters<LoopOptions["onStep"]>[0],
   steps: number,
   start: Start,
 ): void {
-  const { step, seconds = 0, loss, tokensPerSecond, validationLoss } = metrics;
+  const { step, seconds = 0, loss, tokensPerSecond, samplesPerSecond } = metrics;
+  const { validationLoss, validationAccuracy } = metrics;
   const secondsLeft = ((seconds - start.seconds) / (step - start.step)) * (steps - step);
-  if (validationLoss !== undefined)
-    progress.note(`step ${step}: validation loss ${validationLoss.toFixed(4)}`);
+  if (validationLoss !== undefined) {
+    const accuracy = validationAccuracy === undefined ? "" : `, accuracy ${percent(validationAccuracy)}`;
+    progress.note(`step ${step}: validation loss ${validationLoss.toFixed(4)}${accuracy}`);
+  }
   progress.update({
     step,
     steps,
     secondsLeft,
     ...(loss === undefined ? {} : { loss }),
     ...(tokensPerSecond === undefined ? {} : { tokensPerSecond }),
+    ...(samplesPerSecond === undefined ? {} : { samplesPerSecond }),
   });
 }
 
@@ -141,16 +142,16 @@ function interrupted(
 
 async function finish(
   folder: RunFolder,
-  session: Session,
+  work: Work,
   result: LoopResult,
   { stdout, stderr, json, signal }: CommandContext,
 ): Promise<number> {
-  const sampled = await session.trainer.evaluating(() => sampleOf(session, signal));
-  const figures = summaryOf(session, folder.path, result);
-  const tensors = session.trainer.tensors();
+  const { policy, trainer } = work.session;
+  const shown = await trainer.evaluating(() => work.show(signal));
+  const figures = summaryOf(work, folder.path, result);
+  const tensors = trainer.tensors();
   const ladders = ladderGroups(await snapshot(tensors), formatsOf(tensors));
-  const { policy, trainer } = session;
-  const summary = { ...figures, sample: sampled, policy, memory: trainer.memory, ladders };
+  const summary = { ...figures, ...shown, policy, memory: trainer.memory, ladders };
   const run = await readReportRun(folder.path);
   const report = await writeReport(folder.path, { title: run.name, runs: [{ ...run, summary }] });
   // The last file of a run: where it stands, nothing is missing.
@@ -159,23 +160,4 @@ async function finish(
   if (signal.aborted) stderr.write(`logrung: all ${result.step} steps are done and saved\n`);
   stderr.write(`report: ${report}\n`);
   return exitCodes.success;
-}
-
-/** What the model writes; shorter where the user stops it. */
-async function sampleOf(
-  { config, device, policy, trainer }: Session,
-  signal: AbortSignal,
-): Promise<Sample | null> {
-  const { length, temperature, topK } = config.sample;
-  if (length === 0) return null;
-  const prompt = config.sample.prompt === "" ? "\n" : config.sample.prompt;
-  const stream = byteTokenizer.stream();
-  const options = { length, temperature, topK, seed: config.seed };
-  let text = "";
-  for await (const symbol of sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options)) {
-    text += stream.push([symbol]);
-    await breathe();
-    if (signal.aborted) break;
-  }
-  return { prompt, text: text + stream.end() };
 }

@@ -83,11 +83,11 @@ export { backward, type Gradients } from "./tensor/tape.ts";
 export { item, readTensor, readValues, ShapeError, type Encoding, type Tensor } from "./tensor/tensor.ts";
 
 export { add } from "./ops/add.ts";
-export { causalAttention } from "./ops/attention.ts";
+export { causalAttention, selfAttention } from "./ops/attention.ts";
 export { crossEntropy } from "./ops/cross-entropy.ts";
 export { dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
-export { fusedCausalAttention, fusedCrossAttention } from "./ops/fused-attention.ts";
+export { fusedCausalAttention, fusedCrossAttention, fusedSelfAttention } from "./ops/fused-attention.ts";
 export type { FusedAttentionOptions, FusedCausalAttentionOptions } from "./ops/fused-attention.ts";
 export { gelu } from "./ops/gelu.ts";
 export { layerNorm } from "./ops/layer-norm.ts";
@@ -99,6 +99,7 @@ export { product, type Side } from "./ops/product.ts";
 export { bytesOf, dequantise, quantise, type QuantisedAxes } from "./ops/quantise.ts";
 export { relu } from "./ops/relu.ts";
 export { reshape } from "./ops/reshape.ts";
+export { smoothedCrossEntropy, type Softening } from "./ops/smoothed-cross-entropy.ts";
 export { softmax } from "./ops/softmax.ts";
 
 export { ParameterSet } from "./nn/parameter-set.ts";
@@ -120,9 +121,18 @@ export { OptionError } from "./optim/options.ts";
 export { learningRateFactor, type Schedule } from "./optim/schedules.ts";
 
 export { gpt2 } from "./models/gpt2.ts";
+export { convnet } from "./models/convnet.ts";
+export type { ImageModel, ImageModelDefinition, ImageTask } from "./models/image-model.ts";
+export { imagePreset, imagePresets } from "./models/image-presets.ts";
 export { mlp } from "./models/mlp.ts";
+export { resnet, type ResNetConfig } from "./models/resnet.ts";
+export { vit, type VitConfig } from "./models/vit.ts";
 export type { LanguageModel } from "./models/model.ts";
 export { sample } from "./models/sample.ts";
 
 export { createGroups, type GroupsSpec } from "./train/parameter-groups.ts";
-export { createTrainer, LanguageTrainer } from "./train/language-trainer.ts";
+export { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./train/image-trainer.ts";
+export { createTrainer, textFeed, type LanguageTrainer } from "./train/language-trainer.ts";
+export { trainingLoop, type LoopOptions, type LoopResult } from "./train/loop.ts";
+export type { Evaluation, Feed, Measurement, Task, TrainedModel } from "./train/task.ts";
+export { createTaskTrainer, Trainer, type TrainingOptions } from "./train/trainer.ts";

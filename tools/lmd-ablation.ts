@@ -125,8 +125,8 @@ function textTask(): (setting: Setting, device: Device) => Promise<object> {
     const model = gpt2.build(device, { ...size, vocabulary: 256, init: "fan-in" }, seed);
     const trained = { ...rules, device, model, policy, schedule, steps, seed, samples };
     const trainer = await createTrainer({ ...trained, dropout: 0, gradientClip: CLIP });
-    const judge = (): Promise<number> =>
-      trainer.evaluate(sequentialBatches(validation, { rows: 8, context, limit: 50 }));
+    const judge = async (): Promise<number> =>
+      (await trainer.evaluate(sequentialBatches(validation, { rows: 8, context, limit: 50 }))).loss;
     const losses: number[] = [];
     let quarter = Number.NaN;
     for (let t = 1; t <= steps; t++) {

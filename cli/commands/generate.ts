@@ -22,7 +22,7 @@ async function run(context: CommandContext): Promise<void> {
   checkPositionals(command, positionals, 1, 1);
   const [folder] = positionals;
   const { resolve } = await import("node:path");
-  const { openRun } = await import("../session.ts");
+  const { expectLanguage, openRun } = await import("../session.ts");
   const { byteTokenizer } = await import("../../src/data/byte-tokenizer.ts");
   const { sample } = await import("../../src/models/sample.ts");
   const { breathe } = await import("../../src/train/breathe.ts");
@@ -31,7 +31,7 @@ async function run(context: CommandContext): Promise<void> {
   const path = resolve(cwd, folder);
   const opened = await openRun(path, checkpoint);
   try {
-    const { config, device, policy, trainer, position } = opened;
+    const { config, device, policy, trainer, position } = expectLanguage(opened, "generate");
     const prompt = typeof values.prompt === "string" ? values.prompt : config.sample.prompt;
     if (prompt === "") throw new UsageError("--prompt is empty, wants at least one character");
     const options = {

@@ -1,4 +1,4 @@
-/** `logrung train`: trains a language model, from a recipe, a config file, or a run to go on with. */
+/** `logrung train`: trains a model of text or images, from a recipe, a config file, or a run to go on with. */
 import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { TrainRequest } from "../start.ts";
@@ -25,14 +25,14 @@ function requestOf({ positionals, values, config }: CommandContext): TrainReques
   if (resume !== undefined && config.some(({ key }) => key === "output")) {
     throw new UsageError("a resumed run stays in its folder; leave out --output (the folder may be moved)");
   }
-  const named = config.some(({ key }) => key === "data.path");
-  if (resume === undefined && source === undefined && !named) {
+  const gives = (name: string): boolean => config.some(({ key }) => key === name);
+  if (resume === undefined && source === undefined && !gives("data.path") && !gives("data.name")) {
     throw new UsageError(
-      "train what? Name a recipe (own-source, text), a config.json, or a text: --data <file>",
+      "train what? Name a recipe (own-source, text, fashion-mnist-mlp, …), a config.json, or a text: --data <file>",
     );
   }
   return {
-    source: source ?? (resume === undefined ? "text" : undefined),
+    source: source ?? (gives("data.path") && resume === undefined ? "text" : undefined),
     assignments: config,
     resume,
     checkpoint,
@@ -42,7 +42,8 @@ function requestOf({ positionals, values, config }: CommandContext): TrainReques
 
 export const command: Command = {
   name: "train",
-  summary: "train a language model; writes a run folder that can be resumed, scored and sampled from",
+  summary:
+    "train a model of text or images; writes a run folder that can be resumed, scored and sampled from",
   usage: "train <recipe | config.json> [--key=value …] | train --resume <run> [--key=value …]",
   takesConfig: true,
   options: [
@@ -63,6 +64,7 @@ export const command: Command = {
   examples: [
     "logrung train own-source",
     "logrung train text --data shakespeare.txt --optimizer adamw --precision fp32 --steps 600",
+    "logrung train fashion-mnist-mlp --data-dir path/to/data --optimizer madam --lr 0.01",
     "logrung train --resume runs/own-source-20260131-120000-3fa2",
   ],
   run,

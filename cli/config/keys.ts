@@ -3,7 +3,7 @@ import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import { presets } from "../../src/precision/presets.ts";
 import type { ConfigNames } from "../arguments.ts";
 import type { KeyHelp } from "../help.ts";
-import { configSchemaJson } from "./schema.ts";
+import { configSchemas, taskSchemaJson, type TaskName } from "./schema.ts";
 
 /** How a value is read from text. `any` is JSON where it parses, else the text itself. */
 export type ValueKind = "number" | "boolean" | "string" | "list" | "any";
@@ -19,6 +19,7 @@ export interface ConfigKey {
 /** Short names; each stands for a key. */
 export const aliases: Readonly<Record<string, string>> = {
   data: "data.path",
+  "data-dir": "data.dir",
   model: "model.name",
   context: "model.context",
   optimizer: "optimizer.name",
@@ -35,21 +36,37 @@ interface JsonSchema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly enum?: readonly string[];
+  readonly const?: string;
   readonly anyOf?: readonly JsonSchema[];
   readonly default?: unknown;
   readonly description?: string;
 }
 
-/** Every key that the schema names, in its order. */
-export function configKeys(): ConfigKey[] {
-  return leaves(configSchemaJson(), "");
+/** Every key that a task's schema names, or any task's, in their order. */
+export function configKeys(task?: TaskName): ConfigKey[] {
+  if (task !== undefined) return leaves(taskSchemaJson(task), "");
+  const all = new Map<string, ConfigKey>();
+  for (const name of Object.keys(configSchemas) as TaskName[])
+    for (const entry of configKeys(name)) {
+      const before = all.get(entry.key);
+      all.set(entry.key, before ? either(before, entry) : entry);
+    }
+  return [...all.values()];
+}
+
+/** A key that two tasks know: the choices of both, and what both say where they differ. */
+function either(one: ConfigKey, other: ConfigKey): ConfigKey {
+  const choices = [...new Set([...one.choices, ...other.choices])];
+  const doc = one.doc === other.doc ? one.doc : `${one.doc}; or ${other.doc}`;
+  return { ...one, choices, doc };
 }
 
 function leaves(schema: JsonSchema, prefix: string): ConfigKey[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, value]): ConfigKey[] => {
     const key = prefix + name;
     if (value.properties) return leaves(value, `${key}.`).map((leaf) => underDefault(leaf, key, value));
-    const { enum: choices = [], default: fallback, description: doc = "" } = value;
+    const { const: only, default: fallback, description: doc = "" } = value;
+    const { enum: choices = only === undefined ? [] : [only] } = value;
     return [{ key, kind: kindOf(value), choices: choicesOf(key, choices), default: fallback, doc }];
   });
 }

@@ -8,7 +8,7 @@ import { configKeys, configNames, keysHelp } from "./keys.ts";
 import { mergeLayers } from "./merge.ts";
 import { type ConfigRequest, resolveConfig, type TrainConfig } from "./resolve.ts";
 import { resumeConflicts } from "./resume.ts";
-import { configSchemaJson } from "./schema.ts";
+import { configSchemaJson, taskSchemaJson } from "./schema.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -86,7 +86,7 @@ describe("layers", () => {
 
   it("a resolved configuration resolves to itself", async () => {
     const once = await train("own-source", "--data=a.txt", "--data=b.txt", "--precision.update=lns8-g16");
-    expect(once.data.path).toEqual([join(folder, "a.txt"), join(folder, "b.txt")]);
+    expect(once.data).toHaveProperty("path", [join(folder, "a.txt"), join(folder, "b.txt")]);
     const base = JSON.parse(JSON.stringify(once)) as JsonObject;
     expect(await resolveConfig({ base, cwd: "/" })).toEqual(once);
     await writeFile(join(folder, "config.json"), JSON.stringify(once));
@@ -132,7 +132,7 @@ describe("complaints", () => {
     await writeFile(join(folder, "c.json"), JSON.stringify(file));
     const message = await faults("c.json");
     expect(message).toContain(
-      'unknown key "stepss" (did you mean "steps"? known: recipe, seed, steps, data, ',
+      'unknown key "stepss" (did you mean "steps"? known: task, recipe, seed, steps, data, ',
     );
     expect(message).toContain('unknown key "model.layer" (did you mean "model.layers"? known: model.name, ');
     expect(message).toContain('"batch" is "8", wants a number');
@@ -169,10 +169,12 @@ describe("keys", () => {
   });
 
   it("are in the JSON schema, closed", () => {
-    expect(configSchemaJson()).toMatchObject({
+    const schema = {
       additionalProperties: false,
       properties: { steps: { type: "integer", default: 1500 }, model: { additionalProperties: false } },
-    });
+    };
+    expect(taskSchemaJson("language")).toMatchObject(schema);
+    expect(configSchemaJson()).toMatchObject({ anyOf: [schema, schema] });
   });
 });
 

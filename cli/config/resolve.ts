@@ -4,18 +4,26 @@ import { resolve } from "node:path";
 import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
+import { imagePresets } from "../../src/models/image-presets.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
 import { parsePolicy } from "../../src/precision/parse-policy.ts";
 import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
 import type { ConfigAssignment } from "../command.ts";
+import { imageSets } from "../image-sets.ts";
 import { recipes } from "../recipes/recipes.generated.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { ConfigError, faultsOf } from "./config-error.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
 import { mergeLayers } from "./merge.ts";
-import { configSchema, type ParsedConfig } from "./schema.ts";
+import {
+  configSchemas,
+  type ParsedConfig,
+  type ParsedImagesConfig,
+  type ParsedLanguageConfig,
+  type TaskName,
+} from "./schema.ts";
 
 /** An optimiser's name and all of its options. */
 export type OptimizerConfig = { readonly name: string } & Options;
@@ -28,14 +36,22 @@ export interface GroupConfig {
   readonly precision?: string | JsonObject;
 }
 
-/** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
-export interface TrainConfig extends Omit<ParsedConfig, "optimizer" | "exempt" | "precision" | "groups"> {
+/** What is resolved beyond the schema's defaults. */
+interface Resolved {
   readonly optimizer: OptimizerConfig;
   readonly groups: readonly GroupConfig[];
   readonly exempt: { readonly optimizer: OptimizerConfig; readonly embeddings: boolean };
   /** As `parsePolicy` takes it. */
   readonly precision: string | JsonObject;
 }
+
+/** A configuration of a language model in which nothing is left open. */
+export type LanguageConfig = Omit<ParsedLanguageConfig, keyof Resolved> & Resolved;
+/** The same of a model of images. */
+export type ImagesConfig = Omit<ParsedImagesConfig, keyof Resolved> & Resolved;
+
+/** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
+export type TrainConfig = LanguageConfig | ImagesConfig;
 
 export interface ConfigRequest {
   /** Name of a recipe, or path of a `.json` file (which may name a recipe to start from). */
@@ -90,8 +106,9 @@ export async function resolveConfig(
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
   const config = check(given);
-  const needsData = config.data.path === undefined && recipe?.builtInData !== true;
-  if (needsData && request.base === undefined) {
+  const needsText =
+    config.task === "language" && config.data.path === undefined && recipe?.builtInData !== true;
+  if (needsText && request.base === undefined) {
     throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt']);
   }
   return completed(config, rules, cwd);
@@ -107,15 +124,15 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 }
 
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
-  checkModel(config);
+  if (config.task === "language") checkModel(config);
+  else checkImages(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);
   if (config.average.decay > 0) format(config.average.format);
   const optimizer = resolveOptimizer("optimizer", config.optimizer, rules);
   return {
-    ...config,
-    data: withPath(config, cwd),
+    ...located(config, cwd),
     optimizer,
     exempt: {
       ...config.exempt,
@@ -153,9 +170,15 @@ function resolvePrecision({ precision, optimizer }: ParsedConfig, rules: ConfigR
 /** What a configuration says it started from when that was no recipe: the schema's default. */
 const noRecipe = "custom";
 
-function withPath({ data }: ParsedConfig, cwd: string): ParsedConfig["data"] {
-  if (data.path === undefined) return data;
-  return { ...data, path: [data.path].flat().map((path) => resolve(cwd, path)) };
+/** With absolute paths, so that a run can be resumed from any folder. */
+function located(config: ParsedConfig, cwd: string): ParsedConfig {
+  if (config.task === "images") {
+    const { dir } = config.data;
+    return dir === undefined ? config : { ...config, data: { ...config.data, dir: resolve(cwd, dir) } };
+  }
+  const { path } = config.data;
+  if (path === undefined) return config;
+  return { ...config, data: { ...config.data, path: [path].flat().map((one) => resolve(cwd, one)) } };
 }
 
 async function baseLayer(
@@ -196,23 +219,46 @@ async function readConfigFile(path: string): Promise<JsonObject> {
 }
 
 function check(given: JsonObject): ParsedConfig {
-  const parsed = configSchema.safeParse(given);
+  const task = taskOf(given);
+  const parsed = configSchemas[task].safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new ConfigError(parsed.error.issues.flatMap((issue) => faultsOf(issue, given, keysUnder)));
+  const known = (path: string): string[] => keysUnder(path, task);
+  throw new ConfigError(parsed.error.issues.flatMap((issue) => faultsOf(issue, given, known)));
 }
 
-/** The full keys that an object of the configuration may have. */
-function keysUnder(path: string): string[] {
+/** Which schema judges the rest. */
+function taskOf({ task = "language" }: JsonObject): TaskName {
+  const known = Object.keys(configSchemas) as TaskName[];
+  const found = known.find((name) => name === task);
+  if (found !== undefined) return found;
+  const came = typeof task === "string" ? task : JSON.stringify(task);
+  throw new ConfigError([`"task" is ${JSON.stringify(task)} ${suggestion(came, known)}`]);
+}
+
+/** The full keys that an object of a task's configuration may have. */
+function keysUnder(path: string, task: TaskName): string[] {
   const depth = path === "" ? 1 : path.split(".").length + 1;
-  const below = configKeys().filter(({ key }) => path === "" || key.startsWith(`${path}.`));
+  const below = configKeys(task).filter(({ key }) => path === "" || key.startsWith(`${path}.`));
   return [...new Set(below.map(({ key }) => key.split(".").slice(0, depth).join(".")))];
 }
 
-function checkModel({ model }: ParsedConfig): void {
+function checkModel({ model }: ParsedLanguageConfig): void {
   if (model.width % model.heads === 0) return;
   throw new ConfigError([
     `"model.width" is ${model.width}, wants a multiple of "model.heads", ${model.heads}`,
   ]);
+}
+
+/** Mean and deviation are one number a channel; dropout is for architectures that drop. */
+function checkImages({ data, model }: ParsedImagesConfig): void {
+  if (model.dropout > 0 && !imagePresets[model.name].drops)
+    throw new ConfigError([`"model.dropout" is ${model.dropout}, but ${model.name} drops nothing: wants 0`]);
+  const { channels } = imageSets[data.name];
+  for (const key of ["mean", "deviation"] as const) {
+    const given = data[key];
+    if (given === undefined || given.length === channels) continue;
+    throw new ConfigError([`"data.${key}" has ${given.length} numbers, wants ${channels}: one a channel`]);
+  }
 }
 
 function checkBatch({ batch, accumulate }: ParsedConfig): void {

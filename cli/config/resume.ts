@@ -4,7 +4,7 @@ import { completeConfig, type TrainConfig } from "./resolve.ts";
 
 /**
  * Keys that may change: they say how long, how fast and how watched a run is, not what is computed. So may the place
- * of the text, as the checkpoint knows the text itself by its sum.
+ * of the data, as the checkpoint knows the data themselves by their sum.
  */
 const free = new Set(["output", "threads", "backend", "steps", "evaluate", "checkpoint", "sample"]);
 
@@ -23,10 +23,10 @@ export function resumeConflicts(saved: JsonObject, wanted: TrainConfig): string[
   );
 }
 
-/** JSON whose text does not depend on the order of keys, without the place of the text. */
+/** JSON whose text does not depend on the order of keys, without the place of the data. */
 function canonical(name: string, value: unknown): string | undefined {
   return JSON.stringify(value, (key, inner: unknown) => {
-    if (name === "data" && key === "path") return undefined;
+    if (name === "data" && (key === "path" || key === "dir")) return undefined;
     return isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted()) : inner;
   });
 }

@@ -1,7 +1,16 @@
 /** The training configuration: the one description behind config files, flags, help and JSON schema. */
 import * as z from "zod";
+import { imagePresets } from "../../src/models/image-presets.ts";
 import { scheduleNames } from "../../src/optim/schedules.ts";
 import { zerosChoices } from "../../src/optim/zeros.ts";
+import { imageSets } from "../image-sets.ts";
+
+/** The names of a registry, for `z.enum`. @throws Error when it is empty. */
+function keysOf(registry: Readonly<Record<string, unknown>>): [string, ...string[]] {
+  const [first, ...rest] = Object.keys(registry);
+  if (first === undefined) throw new Error("logrung: a registry without entries");
+  return [first, ...rest];
+}
 
 const count = (least: number, doc: string) => z.int().min(least).describe(doc);
 const fraction = (doc: string) => z.number().min(0).lt(1).describe(doc);
@@ -11,7 +20,7 @@ const fraction = (doc: string) => z.number().min(0).lt(1).describe(doc);
  */
 const optimizer = z.looseObject({ name: z.string().describe("update rule") });
 
-const data = z.strictObject({
+const text = z.strictObject({
   path: z
     .union([z.string(), z.array(z.string()).min(1)])
     .optional()
@@ -20,7 +29,28 @@ const data = z.strictObject({
   validationFraction: fraction("last part of the text, kept for validation").gt(0).default(0.1),
 });
 
-const model = z.strictObject({
+const images = z.strictObject({
+  name: z.enum(keysOf(imageSets)).describe("set of labelled images"),
+  dir: z.string().optional().describe("folder of data sets, or of the official files themselves"),
+  limit: count(0, "training images used, the first of the set; 0 is all").default(0),
+  crop: count(0, "zeros around a training image, out of which its size is cut at random").default(0),
+  flip: z.boolean().default(false).describe("mirrors every other training image"),
+  rotation: z.number().min(0).max(180).default(0).describe("most degrees a training image is turned by"),
+  mixup: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("alpha of the share in which training images are mixed; 0 mixes none"),
+  mean: z.array(z.number()).optional().describe("of each channel, subtracted; default the set's"),
+  deviation: z.array(z.number().gt(0)).optional().describe("of each channel, divided by; default the set's"),
+});
+
+const imageModel = z.strictObject({
+  name: z.enum(keysOf(imagePresets)).describe("architecture"),
+  dropout: fraction("part of the activations dropped while training; vit's alone").default(0),
+});
+
+const languageModel = z.strictObject({
   name: z.enum(["gpt2"]).default("gpt2").describe("architecture"),
   layers: count(1, "transformer blocks").default(4),
   width: count(1, "numbers that stand for one symbol; a multiple of heads").default(128),
@@ -84,9 +114,16 @@ const average = z.strictObject({
   format: z.string().default("fp32").describe("format of the averages, stochastically rounded"),
 });
 
-const evaluate = z.strictObject({
-  every: count(0, "steps between validations; 0 only at the end").default(100),
+const everySteps = count(0, "steps between validations; 0 only at the end").default(100);
+
+const evaluateText = z.strictObject({
+  every: everySteps,
   batches: count(1, "batches a validation takes, fewer where the text has fewer").default(20),
+});
+
+const evaluateImages = z.strictObject({
+  every: everySteps,
+  images: count(0, "test images a validation takes, the first of the set; 0 is all").default(0),
 });
 
 const checkpoint = z.strictObject({
@@ -105,17 +142,15 @@ const sample = z.strictObject({
   prompt: z.string().default("\n").describe("text the sample goes on from"),
 });
 
-/**
- * The whole of it. Unknown keys are errors at every level but inside `optimizer` and `precision`, which have
- * schemas of their own. The defaults are a real run: the `own-source` recipe differs in its optimiser alone.
- */
-export const configSchema = z.strictObject({
+/** What every task has. Unknown keys are errors at every level but inside `optimizer` and `precision`, which have
+ * schemas of their own. */
+const start = {
   recipe: z.string().default("custom").describe("what the configuration started from"),
   seed: count(0, "all random numbers follow from it").default(1),
   steps: count(1, "optimiser steps").default(1500),
-  data: data.prefault({}),
-  model: model.prefault({}),
-  batch: count(1, "windows of text a step").default(8),
+};
+
+const training = {
   optimizer: optimizer.default({ name: "adamw" }).describe("update rule of the weights"),
   exempt: exempt.prefault({}),
   groups: z
@@ -142,18 +177,58 @@ export const configSchema = z.strictObject({
     1,
   ),
   average: average.prefault({}),
-  evaluate: evaluate.prefault({}),
+};
+
+const ending = {
   checkpoint: checkpoint.prefault({}),
-  sample: sample.prefault({}),
   threads: count(0, "worker threads; 0 is one a core").default(0),
   backend: z.enum(["wasm", "reference"]).default("wasm").describe("reference is slow and exact"),
   output: z.string().optional().describe("run folder; default runs/<recipe>-<date>-<time>-<suffix>"),
+};
+
+/** A language model on a text. The defaults are a real run: the `own-source` recipe differs in its optimiser alone. */
+const languageSchema = z.strictObject({
+  task: z.literal("language").default("language").describe("what is learnt: language or images"),
+  ...start,
+  data: text.prefault({}),
+  model: languageModel.prefault({}),
+  batch: count(1, "windows of text a step").default(8),
+  ...training,
+  evaluate: evaluateText.prefault({}),
+  sample: sample.prefault({}),
+  ...ending,
 });
 
+/** A classifier of labelled images. */
+const imagesSchema = z.strictObject({
+  task: z.literal("images").describe("what is learnt: language or images"),
+  ...start,
+  data: images,
+  model: imageModel,
+  batch: count(1, "images a step").default(128),
+  labelSmoothing: fraction("share of a target's probability that is spread over all classes").default(0),
+  ...training,
+  evaluate: evaluateImages.prefault({}),
+  ...ending,
+});
+
+/** The schemas by task. */
+export const configSchemas = { language: languageSchema, images: imagesSchema } as const;
+
+/** What a configuration can be about. */
+export type TaskName = keyof typeof configSchemas;
+
 /** A configuration with every default filled in; `precision` and the optimisers' options are still unresolved. */
-export type ParsedConfig = z.output<typeof configSchema>;
+export type ParsedConfig = ParsedLanguageConfig | ParsedImagesConfig;
+export type ParsedLanguageConfig = z.output<typeof languageSchema>;
+export type ParsedImagesConfig = z.output<typeof imagesSchema>;
 
 /** The JSON schema of a config file, for editors: put its path under `$schema`. */
 export function configSchemaJson(): Record<string, unknown> {
-  return z.toJSONSchema(configSchema, { io: "input" });
+  return z.toJSONSchema(z.union(Object.values(configSchemas)), { io: "input" });
+}
+
+/** The JSON schema of one task's configuration. */
+export function taskSchemaJson(task: TaskName): Record<string, unknown> {
+  return z.toJSONSchema(configSchemas[task], { io: "input" });
 }

@@ -1,5 +1,5 @@
 /** Pages of one file: drawings as SVG, tables, no script, nothing from anywhere else. */
-import { escapeHtml } from "../report/html.ts";
+import { escapeHtml } from "../report/escape.ts";
 import { style } from "../report/style.ts";
 
 /** The browser is told to load and run nothing. */

@@ -1,5 +1,5 @@
 /** Pieces of drawings, as SVG text. */
-import { escapeHtml } from "../report/html.ts";
+import { escapeHtml } from "../report/escape.ts";
 import { type LogAxis, placeOf, powersOf, powerText } from "./log-axis.ts";
 
 /** Pixels, two digits after the point. */

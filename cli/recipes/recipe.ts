@@ -4,7 +4,7 @@ import type { JsonObject } from "../../src/train/json.ts";
 export interface Recipe {
   /** One line for lists. */
   readonly summary: string;
-  /** The recipe brings its own text; else `--data` is needed. */
+  /** The recipe brings its own text; else `--data` is needed, or the folder of a set of images. */
   readonly builtInData: boolean;
   /** Keys of the configuration that differ from its defaults. */
   readonly config: JsonObject;

@@ -1,9 +1,17 @@
 // Written by tools/generate-registries.ts; do not edit.
+import { recipe as cifar10Resnet } from "./cifar10-resnet.ts";
+import { recipe as cifar10Vit } from "./cifar10-vit.ts";
+import { recipe as fashionMnistConv } from "./fashion-mnist-conv.ts";
+import { recipe as fashionMnistMlp } from "./fashion-mnist-mlp.ts";
 import { recipe as ownSource } from "./own-source.ts";
 import { recipe as text } from "./text.ts";
 
 /** Every module of this folder that exports `recipe`, by file name. */
 export const recipes = {
+  "cifar10-resnet": cifar10Resnet,
+  "cifar10-vit": cifar10Vit,
+  "fashion-mnist-conv": fashionMnistConv,
+  "fashion-mnist-mlp": fashionMnistMlp,
   "own-source": ownSource,
   text,
 } as const;

@@ -1,6 +1,7 @@
 /** From metrics to charts: plain data, which the page draws. */
 import type { StepMetrics } from "../../src/train/metrics.ts";
 import type { LadderGroup } from "../../src/train/run-summary.ts";
+import { rateIn } from "../../src/train/task.ts";
 import type { ReportRun } from "./report-data.ts";
 
 /** `faint`: a thin line behind; `points`: measured now and then; `bars`: a histogram. */
@@ -40,34 +41,46 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
     runs.flatMap((run, index) => lossLines(run, several, index, x));
   const speed = runs.flatMap((run, index): Line[] => [
     {
-      label: several ? run.name : "tokens a second",
+      label: several ? run.name : `${unitOf(run)} a second`,
       tone: several ? index : 2,
       style: "line",
       points: smooth(
         pointsOf(
           run.steps,
           (step) => step.step,
-          (step) => step.tokensPerSecond,
+          (step) => rateIn(step),
         ),
       ),
     },
   ]);
+  const accuracy = runs.map((run, index): Line => ({
+    label: several ? run.name : "validation",
+    tone: several ? index : 1,
+    style: "line",
+    points: pointsOf(
+      run.steps,
+      (step) => step.step,
+      (step) => step.validationAccuracy,
+    ),
+  }));
+  const units = [...new Set(runs.map(unitOf))].join(" or ");
   const charts = [
     lineChart(
       "loss-steps",
       "Loss by step",
       "step",
-      "nats a symbol",
+      "nats",
       loss((step) => step.step),
     ),
     lineChart(
       "loss-time",
       "Loss by time",
       "seconds of training",
-      "nats a symbol",
+      "nats",
       loss((step) => step.seconds),
     ),
-    { ...lineChart("speed", "Speed", "step", "tokens a second", speed), fromZero: true },
+    lineChart("accuracy", "Accuracy by step", "step", "share of images", accuracy),
+    { ...lineChart("speed", "Speed", "step", `${units} a second`, speed), fromZero: true },
     ...runs.flatMap((run, index) =>
       (run.summary.ladders ?? []).map((group, place) => ({
         ...ladderChart(group, several ? run.name : ""),
@@ -77,6 +90,10 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
   ];
   return charts.filter((chart) => chart.columns[0].length > 1);
 }
+
+/** What the speed of a run counts. */
+const unitOf = ({ steps }: ReportRun): string =>
+  steps.some(({ samplesPerSecond }) => samplesPerSecond !== undefined) ? "images" : "tokens";
 
 /** One run: its loss step by step behind the running mean, and the validations. Several: means and validations. */
 function lossLines(

@@ -34,9 +34,16 @@ export const figures: readonly Figure[] = [
   figure("validation loss", ({ validation }, run) =>
     shown(validation?.loss ?? last(run, "validationLoss"), decimals(4)),
   ),
+  figure("accuracy", ({ validation }, run) =>
+    shown(
+      validation?.accuracy ?? last(run, "validationAccuracy"),
+      (share) => `${(100 * share).toFixed(2)} %`,
+    ),
+  ),
   figure("perplexity", ({ validation }) => shown(validation?.perplexity, decimals(3))),
   figure("training loss", ({ trainLoss }, run) => shown(trainLoss ?? last(run, "loss"), decimals(4))),
   figure("tokens a second", ({ tokensPerSecond }) => shown(tokensPerSecond, formatCount)),
+  figure("images a second", ({ samplesPerSecond }) => shown(samplesPerSecond, formatCount)),
   figure("state bytes a parameter", ({ stateBytesPerParameter }) =>
     shown(stateBytesPerParameter, decimals(2)),
   ),
@@ -48,6 +55,9 @@ export const figures: readonly Figure[] = [
   figure("precision", ({ precision }) => precision),
 ];
 
-function last(run: ReportRun, key: "loss" | "validationLoss" | "seconds"): number | undefined {
+function last(
+  run: ReportRun,
+  key: "loss" | "validationLoss" | "validationAccuracy" | "seconds",
+): number | undefined {
   return run.steps.findLast((step) => step[key] !== undefined)?.[key];
 }

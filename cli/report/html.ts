@@ -1,7 +1,9 @@
 /** The text of `report.html`: one file, no requests, opened from anywhere. */
 import type { JsonObject } from "../../src/train/json.ts";
 import { type Chart, chartsOf } from "./charts.ts";
+import { escapeHtml } from "./escape.ts";
 import { figures } from "./figures.ts";
+import { imagesSection } from "./images.ts";
 import { pageScript } from "./page.ts";
 import type { ReportData, ReportRun } from "./report-data.ts";
 import { style } from "./style.ts";
@@ -12,25 +14,13 @@ export interface ReportAssets {
   readonly style: string;
 }
 
-/** Text for HTML content and attributes. */
-export function escapeHtml(text: string): string {
-  const names: Readonly<Record<string, string>> = {
-    "&": "amp",
-    "<": "lt",
-    ">": "gt",
-    '"': "quot",
-    "'": "#39",
-  };
-  return text.replaceAll(/[&<>"']/g, (character) => `&${names[character]};`);
-}
-
 /** JSON inside a script element: no `<`, so nothing in it can end the element. */
 function scriptJson(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", String.raw`\u003c`);
 }
 
 /** Nothing may be loaded from anywhere: the policy holds the page to its word. */
-const policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'";
+const policy = "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'";
 
 /** The page. Everything a run has written (sample, names, settings) is escaped. */
 export function renderReport({ title, runs }: ReportData, assets: ReportAssets): string {
@@ -51,6 +41,7 @@ export function renderReport({ title, runs }: ReportData, assets: ReportAssets):
 ${only ? tiles(only) : comparison(runs)}
 <div class="charts">${charts.map(chartSection).join("")}</div>
 ${runs.map(sampleSection).join("")}
+${runs.map(imagesSection).join("")}
 ${runs.map(settingsSection).join("")}
 <footer>Written by logrung. Charts by uPlot (MIT).</footer>
 </main>

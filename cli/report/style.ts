@@ -32,6 +32,12 @@ pre { margin: 10px 0 0; padding: 12px; overflow: auto; max-height: 460px; white-
   background: var(--page); border: 1px solid var(--line); border-radius: 6px; font: 13px/1.45 ui-monospace, monospace; }
 pre b { color: var(--tone-0); }
 .scroll { overflow-x: auto; }
+.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 12px; margin-top: 10px; }
+.images figure { margin: 0; text-align: center; } .images img { image-rendering: pixelated; border-radius: 6px; }
+.images figcaption { color: var(--quiet); font-size: 12px; line-height: 1.3; }
+table.confusion { border-collapse: collapse; margin-top: 10px; font-size: 13px; font-variant-numeric: tabular-nums; }
+table.confusion th { font-weight: 500; color: var(--quiet); padding: 3px 6px; white-space: nowrap; text-align: right; }
+table.confusion td { text-align: right; padding: 3px 8px; border: 1px solid var(--line); }
 table.facts { border-collapse: collapse; width: 100%; margin-top: 8px; font-size: 13px; }
 table.facts th, table.facts td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 table.facts th { font-weight: 500; color: var(--quiet); white-space: nowrap; }

@@ -10,7 +10,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { readValues } from "../tensor/tensor.ts";
 import { DivergenceError, expectFinite } from "./divergence.ts";
 import { createGroups } from "./parameter-groups.ts";
-import { createTrainer, type LanguageTrainer, type TrainerSpec } from "./language-trainer.ts";
+import { createTrainer, type LanguageTrainer, type LanguageTrainerSpec } from "./language-trainer.ts";
 
 const sizes = { vocabulary: 256, context: 16, layers: 1, width: 16, heads: 2, init: "fan-in" } as const;
 const text = new TextEncoder().encode("a weight stands on one rung and climbs to the next. ".repeat(20));
@@ -23,7 +23,7 @@ afterEach(async () => {
 
 async function trainerOf(
   preset: string,
-  change: Partial<TrainerSpec> = {},
+  change: Partial<LanguageTrainerSpec> = {},
   shape: LanguageModelConfig = sizes,
 ): Promise<LanguageTrainer> {
   const device = new Device(await createWasmBackend({ threads: 1 }));
@@ -49,9 +49,9 @@ async function trainerOf(
 describe.each(["fp32", "state8", "lns-madam-8"])("a language model in %s", (preset) => {
   it("learns a small text", async () => {
     const trainer = await trainerOf(preset, { dropout: 0 });
-    const before = await trainer.evaluate([batch(1)]);
+    const { loss: before } = await trainer.evaluate([batch(1)]);
     for (let t = 1; t <= 60; t++) await trainer.step(batch(t), t);
-    expect(await trainer.evaluate([batch(1)])).toBeLessThan(0.7 * before);
+    expect((await trainer.evaluate([batch(1)])).loss).toBeLessThan(0.7 * before);
   });
 
   it("takes no more memory after step 2, nor a validation after the first", async () => {

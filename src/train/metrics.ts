@@ -12,11 +12,14 @@ export interface StepMetrics {
   readonly seconds?: number;
   /** Training loss of this step's batch, in nats. */
   readonly loss?: number;
-  /** Loss over the validation windows after this step, where it was evaluated. */
+  /** Loss over the validation data after this step, where it was evaluated. */
   readonly validationLoss?: number;
+  /** Share that the model got right there, for tasks that have one. */
+  readonly validationAccuracy?: number;
   readonly learningRate?: number;
   readonly gradientNorm?: number;
   readonly tokensPerSecond?: number;
+  readonly samplesPerSecond?: number;
   readonly [key: string]: number | boolean | undefined;
 }
 

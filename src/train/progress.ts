@@ -6,6 +6,7 @@ export interface ProgressState {
   readonly steps: number;
   readonly loss?: number;
   readonly tokensPerSecond?: number;
+  readonly samplesPerSecond?: number;
   readonly secondsLeft?: number;
 }
 
@@ -38,10 +39,11 @@ function pad(value: number): string {
 
 /** `step 120/1500 · loss 2.3145 · 11.2 k tok/s · 1 min 12 s left`; what is not known is left out. */
 export function formatProgress(state: ProgressState): string {
-  const { step, steps, loss, tokensPerSecond, secondsLeft } = state;
+  const { step, steps, loss, tokensPerSecond, samplesPerSecond, secondsLeft } = state;
   const parts = [`step ${step}/${steps}`];
   if (loss !== undefined) parts.push(`loss ${Number.isFinite(loss) ? loss.toFixed(4) : loss}`);
   if (tokensPerSecond !== undefined) parts.push(`${formatCount(tokensPerSecond)} tok/s`);
+  if (samplesPerSecond !== undefined) parts.push(`${formatCount(samplesPerSecond)} images/s`);
   if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
   return parts.join(" · ");
 }

@@ -10,10 +10,13 @@ export interface RunResult {
   readonly precision: string;
   readonly steps: number;
   readonly seconds: number;
-  /** Nats a symbol. */
+  /** In nats: of a symbol, of an image. */
   readonly trainLoss: number;
   readonly validation: { readonly loss: number; readonly perplexity?: number; readonly accuracy?: number };
-  readonly tokensPerSecond: number;
+  /** Of a language model. */
+  readonly tokensPerSecond?: number;
+  /** Of a model of images. */
+  readonly samplesPerSecond?: number;
   readonly parameters: number;
   /** Bytes held between steps for weights and optimiser state. */
   readonly stateBytes: number;
@@ -43,6 +46,29 @@ export interface Sample {
   readonly text: string;
 }
 
+/** An image that a classifier took for another class. */
+export interface Mistake {
+  /** Its class, and the one it was taken for. */
+  readonly label: number;
+  readonly found: number;
+  /** What the model gave the wrong class. */
+  readonly probability: number;
+  /** Bytes [channels, height, width] as base64. */
+  readonly pixels: string;
+}
+
+/** How a classifier did on its validation images. */
+export interface ImageReport {
+  readonly classes: readonly string[];
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Images by their class (row) and the class found (column). */
+  readonly confusion: readonly (readonly number[])[];
+  /** Those with the greatest wrong probabilities first. */
+  readonly mistakes: readonly Mistake[];
+}
+
 /** The weights of a group of tensors on their ladder. */
 export interface LadderGroup extends LadderHistogram {
   /** `weights`, `embeddings`, or a tensor's name. */
@@ -50,7 +76,10 @@ export interface LadderGroup extends LadderHistogram {
 }
 
 export interface RunSummary extends RunResult {
+  /** Of a language model. */
   readonly sample: Sample | null;
+  /** Of a classifier of images. */
+  readonly images?: ImageReport;
   /** The formats by role and layer. */
   readonly policy: Policy;
   readonly memory: MemoryParts;

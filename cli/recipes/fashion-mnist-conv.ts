@@ -1,0 +1,19 @@
+import type { Recipe } from "./recipe.ts";
+
+/** A small convolutional network on clothes, at the default learning rate of Adam. */
+export const recipe: Recipe = {
+  summary: "small convolutional network on Fashion-MNIST: --data-dir path/to/data",
+  builtInData: false,
+  config: {
+    task: "images",
+    data: { name: "fashion-mnist" },
+    model: { name: "convnet" },
+    batch: 128,
+    steps: 936,
+    gradientClip: 0,
+    optimizer: { name: "adamw", lr: 0.001 },
+    exempt: { optimizer: { name: "adamw", lr: 0.001 } },
+    evaluate: { every: 468 },
+    checkpoint: { every: 468 },
+  },
+};
