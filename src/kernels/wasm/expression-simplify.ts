@@ -15,7 +15,20 @@ export function simplify(value: Value, ranges: Ranges, wide: boolean): Value {
   const { node } = value;
   if (node.kind === "unary") return simplifyUnary(value, node, ranges, wide);
   if (node.kind === "select") return turned(value, node, ranges);
-  return value;
+  if (node.kind === "shift") return node.by === 0 ? node.x : value;
+  return node.kind === "binary" && node.op === "and" ? maskedShift(value, node) : value;
+}
+
+/** (x ≪ a ≫ b) & mask of an unsigned x: one shift by the difference, since the mask cuts off what it leaves in. */
+function maskedShift(value: Value, { a, b }: Node & { kind: "binary" }): Value {
+  const right = a.node;
+  if (a.type !== "u32" || b.node.kind !== "constant" || right.kind !== "shift" || right.op !== "shr")
+    return value;
+  const left = right.x.node;
+  if (left.kind !== "shift" || left.op !== "shl") return value;
+  const by = left.by - right.by;
+  const mask = (b.node.value & ((0xffffffff << left.by) >>> right.by)) >>> 0;
+  return (by >= 0 ? left.x.shl(by) : left.x.shr(-by)).and(mask);
 }
 
 function simplifyUnary(value: Value, node: Node & { kind: "unary" }, ranges: Ranges, wide: boolean): Value {
