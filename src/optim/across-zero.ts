@@ -1,7 +1,8 @@
 /** Rounding an additive rule's weights to a ladder, down to zero and out of it on the other side. */
 import type { ScalarFormat } from "../formats/index.ts";
 import { encodeValue } from "../kernels/codec.ts";
-import { f32, select, u32, type Value } from "../kernels/program.ts";
+import { roundsInStep, roundToLadder } from "../kernels/codec/ladder-step.ts";
+import type { Value } from "../kernels/program.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 
 /**
@@ -26,17 +27,15 @@ export function encodeAcrossZero(
   bits: Value,
 ): Value {
   const { coding } = format;
-  if (coding.kind !== "ladder" || !coding.signed || rounding !== "stochastic")
+  if (coding.kind !== "ladder" || !coding.signed || rounding !== "stochastic" || !roundsInStep(coding))
     return encodeValue(format, x, rounding, bits);
-  const upwards = bits.xor(select(x.lt(0), u32(0xffffffff), 0));
-  const code = encodeValue(format, x, rounding, upwards);
+  const upwards = bits.xor(x.asI32().shr(31).asU32());
   const { rungs, rungsPerOctave } = coding;
-  const lowest = 2 ** ((1 - rungs) / rungsPerOctave);
-  const size = x.abs();
-  const share = size.mul(1 / lowest);
-  const leaves = share.add(fromOneToTwo(upwards)).ge(2); // |x| / ℓ + u ≥ 1
-  const near = select(leaves, select(x.lt(0), u32(rungs + 2), 1), 0);
-  return select(size.lt(f32(lowest)), near, code);
+  const size = x.asI32().and(0x7fffffff).asF32();
+  const share = size.mul(2 ** ((rungs - 1) / rungsPerOctave));
+  // |x| / ℓ + u ≥ 1: what is at least 2 has the upper exponent bit. Above ℓ the logarithm gives 1 at least.
+  const leaves = share.add(fromOneToTwo(upwards)).asU32().shr(30).asI32();
+  return roundToLadder(coding, x, upwards, { least: leaves, exact: true });
 }
 
 /** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */

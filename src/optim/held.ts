@@ -1,6 +1,7 @@
 /** How a number of the optimiser lies in memory: its storage, its scale, and its steps on a ladder. */
 import { format as formatOf, type ScalarFormat } from "../formats/index.ts";
 import { codeStorage, decodeValue, encodeValue } from "../kernels/codec.ts";
+import { roundsInStep, roundToLadder } from "../kernels/codec/ladder-step.ts";
 import { select, type StorageType, type Value } from "../kernels/program.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 
@@ -23,9 +24,20 @@ export const largestOf = ({ format }: TensorPrecision): number => formatOf(forma
 export const readHeld = (held: Held, stored: Value): Value =>
   held ? decodeValue(formatOf(held.format), stored) : stored;
 
-/** What memory is to hold for a value at scale 1. */
-export const writeHeld = (held: Held, x: Value, bits?: Value): Value =>
-  held ? encodeValue(formatOf(held.format), x, held.rounding, bits) : x;
+/**
+ * What memory is to hold for a value at scale 1. Stochastic rounding to a ladder is that of {@link roundToLadder}.
+ *
+ * @param scale what to divide x by first, a constant. Default 1.
+ */
+export function writeHeld(held: Held, x: Value, bits?: Value, scale = 1): Value {
+  const scaled = (): Value => (scale === 1 ? x : x.mul(1 / scale));
+  if (!held) return scaled();
+  const format = formatOf(held.format);
+  const { coding } = format;
+  if (held.rounding === "stochastic" && bits && coding.kind === "ladder" && roundsInStep(coding))
+    return roundToLadder(coding, x, bits, { octaves: -Math.log2(scale) });
+  return encodeValue(format, scaled(), held.rounding, bits);
+}
 
 /** A logarithmic ladder as a rule climbs it. */
 export interface Ladder {

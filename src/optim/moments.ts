@@ -2,7 +2,8 @@
 import { f32, type Value } from "../kernels/program.ts";
 import { output, type Output } from "../kernels/signature.ts";
 import type { HeldField } from "./fields.ts";
-import { isScaled, largestOf, readHeld, storageOf, writeHeld } from "./held.ts";
+import { isScaled, largestOf, readHeld, storageOf, writeHeld, type Held } from "./held.ts";
+import { rootedLadders, writeRooted } from "./rooted-moment.ts";
 import { storedInverseRoot, storedRoot } from "./roots.ts";
 import type { FieldValues, FirstMoment, SecondMoment } from "./optimizer.ts";
 
@@ -16,12 +17,13 @@ export interface MomentScope {
   readonly uniform: (name: string) => Value;
 }
 
-/** A second moment, with the roots that a first moment may be kept in units of. */
+/** A second moment, with what a first moment may be kept in units of. */
 interface Second extends FieldValues {
+  readonly field: HeldField<SecondMoment>;
   /** √v as it was. */
   readonly root: Value;
-  /** 1/√v as memory will give it back; 0 for zero. */
-  readonly inverseRoot: Value;
+  /** v as memory will hold it. */
+  readonly code: Value;
 }
 
 export interface Moments {
@@ -42,10 +44,10 @@ export function moments(fields: readonly HeldField[], scope: MomentScope): Momen
       const rooted = fields.some(
         ({ unit: of }) => typeof of === "object" && of.kind === "root" && of.of === name,
       );
-      const { code, ...moment } = secondMoment({ name, field, held, unit }, scope, rooted);
+      const moment = secondMoment({ name, field, held, unit }, scope, rooted);
       seconds.set(name, moment);
       values.set(name, moment);
-      outputs[name] = output(storageOf(held), code);
+      outputs[name] = output(storageOf(held), moment.code);
     } else if (field.role === "first") {
       const { code, ...moment } = firstMoment({ name, field, held, unit }, scope, seconds);
       values.set(name, moment);
@@ -56,22 +58,21 @@ export function moments(fields: readonly HeldField[], scope: MomentScope): Momen
 }
 
 /** v ← v + rate (g² - v). @param rooted whether its root is read anyway, and so is the cheaper way to it. */
-function secondMoment(
-  { name, held, unit }: HeldField<SecondMoment>,
-  scope: MomentScope,
-  rooted: boolean,
-): Second & { code: Value } {
+function secondMoment(field: HeldField<SecondMoment>, scope: MomentScope, rooted: boolean): Second {
+  const { name, held } = field;
   const { g, stored, bits, uniform } = scope;
-  const scale = typeof unit === "number" ? unit : 1;
+  const scale = scaleOf(field);
   const root = storedRoot(held, stored(name), scale);
   const before = rooted ? root.mul(root) : readHeld(held, stored(name)).mul(scale);
   const value = g
     .mul(g)
     .sub(before)
     .fma(uniform(`${name}.rate`), before);
-  const code = writeHeld(held, value.mul(1 / scale), bits(name));
-  return { before, value, root, inverseRoot: storedInverseRoot(held, code, scale), code };
+  return { field, before, value, root, code: writeHeld(held, value, bits(name), scale) };
 }
+
+/** What a second moment is a multiple of. */
+const scaleOf = ({ unit }: HeldField): number => (typeof unit === "number" ? unit : 1);
 
 /** m ← keep · m + take · g */
 function firstMoment(
@@ -79,31 +80,56 @@ function firstMoment(
   scope: MomentScope,
   seconds: ReadonlyMap<string, Second>,
 ): FieldValues & { code: Value } {
-  const { g, stored, bits, uniform } = scope;
-  const { old, inverse } = unitValues({ name, field, held, unit }, scope, seconds);
-  const before = old ? readHeld(held, stored(name)).mul(old) : readHeld(held, stored(name));
+  const { g, uniform, bits } = scope;
+  const { before, write } = firstStorage({ name, field, held, unit }, scope, seconds);
   const keep = uniform(`${name}.keep`);
   const fresh =
     field.form === "mean" ? before.sub(g).fma(keep, g) : before.fma(keep, g.mul(uniform(`${name}.take`)));
   const value = field.form === "mean" ? fresh.mul(uniform(`${name}.correction`)) : fresh;
-  const code = writeHeld(held, inverse ? fresh.mul(inverse) : fresh, bits(name));
-  return { before, value, code };
+  return { before, value, code: write(fresh, bits(name)) };
 }
 
-/** What the stored number is a multiple of before the step, and the reciprocal of that after it; null where it is 1. */
-function unitValues(
-  { held, unit }: HeldField,
-  { number }: MomentScope,
+interface FirstStorage {
+  /** The moment as memory holds it. */
+  readonly before: Value;
+  /** What memory is to hold. */
+  readonly write: (fresh: Value, bits: Value) => Value;
+}
+
+function firstStorage(
+  field: HeldField<FirstMoment>,
+  scope: MomentScope,
   seconds: ReadonlyMap<string, Second>,
-): { readonly old: Value | null; readonly inverse: Value | null } {
-  if (typeof unit === "number")
-    return unit === 1 ? { old: null, inverse: null } : { old: f32(unit), inverse: f32(1 / unit) };
+): FirstStorage {
+  const { name, held, unit } = field;
+  const stored = readHeld(held, scope.stored(name));
+  if (typeof unit === "number") return { before: times(stored, unit), write: constantUnit(held, unit) };
   if (unit.kind === "running") {
-    const { before, value } = number(unit.field);
+    const { before, value } = scope.number(unit.field);
     const largest = isScaled(held) ? largestOf(held) : 1;
-    return { old: before.mul(1 / largest), inverse: f32(largest).div(value) };
+    const inverse = f32(largest).div(value);
+    return {
+      before: stored.mul(before.mul(1 / largest)),
+      write: (fresh, bits) => writeHeld(held, fresh.mul(inverse), bits),
+    };
   }
   const second = seconds.get(unit.of);
-  if (!second) return { old: null, inverse: null };
-  return { old: second.root.mul(unit.times), inverse: second.inverseRoot.mul(1 / unit.times) };
+  if (!second) return { before: stored, write: constantUnit(held, 1) };
+  return { before: stored.mul(second.root.mul(unit.times)), write: rootedUnit(held, unit.times, second) };
+}
+
+const times = (x: Value, factor: number): Value => (factor === 1 ? x : x.mul(factor));
+
+const constantUnit =
+  (held: Held, unit: number): FirstStorage["write"] =>
+  (fresh, bits) =>
+    writeHeld(held, fresh, bits, unit);
+
+/** In units of the root of a second moment as stored: where both lie on ladders their rungs are subtracted. */
+function rootedUnit(held: Held, top: number, { field, code }: Second): FirstStorage["write"] {
+  const scale = scaleOf(field);
+  const ladders = rootedLadders(held, field.held);
+  if (ladders) return (fresh, bits) => writeRooted({ ...ladders, times: top, scale }, fresh, code, bits);
+  const inverse = storedInverseRoot(field.held, code, scale).mul(1 / top);
+  return (fresh, bits) => writeHeld(held, fresh.mul(inverse), bits);
 }

@@ -1,7 +1,7 @@
 /** The weight as a program reads it, and its change written back: a value, or a number of rungs. */
 import { format as formatOf } from "../formats/index.ts";
 import { roundingMagic, roundingMagicBits } from "../formats/log2-fixed.ts";
-import type { Value } from "../kernels/program.ts";
+import { f32, type Value } from "../kernels/program.ts";
 import { output, type Output } from "../kernels/signature.ts";
 import { encodeAcrossZero, fromOneToTwo } from "./across-zero.ts";
 import {
@@ -58,7 +58,7 @@ export function changed(rule: Rule, change: Change, scope: Values, name: string,
     change.kind === "additive"
       ? change.value
       : bounded(old.mul(times(change.octaves, change.unit ?? 1).exp2()), boundOf(rule, scope));
-  const unit = isScaled(held) ? value.div(scale.value) : value;
+  const unit = isScaled(held) ? value.mul(f32(1).div(scale.value)) : value;
   if (change.kind === "additive" && held && ladder)
     return output(storage, encodeAcrossZero(formatOf(held.format), held, unit, bits));
   return output(storage, writeHeld(held, unit, bits));
