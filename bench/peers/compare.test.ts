@@ -23,6 +23,7 @@ describe("comparisonsOf", () => {
         unit: "GFLOP/s",
         moreIsBetter: true,
         values: { logrung: 100, "peer 1.0": 50 },
+        failures: {},
       },
     ]);
   });
@@ -46,8 +47,18 @@ describe("formatComparison", () => {
     expect(row).toMatch(/^adam +ms +5 +100 +20\.00 ×$/);
   });
 
-  it("leaves the ratio out where a side did not run", () => {
+  it("leaves the ratio out where a side has nothing of the kind", () => {
     const text = formatComparison(comparisonsOf([ours, peer], new Map([[ours, [result("adam", 5)]]])));
-    expect(text.split("\n")[1]).toMatch(/5 +did not run$/);
+    expect(text.split("\n")[1]).toMatch(/5 +has none$/);
+  });
+
+  it("says why a side could not run", () => {
+    const failures = new Map([[peer, "no such kernel"]]);
+    const text = formatComparison(
+      comparisonsOf([ours, peer], new Map([[ours, [result("convnet", 64)]]]), failures),
+    );
+    const lines = text.split("\n");
+    expect(lines[1]).toMatch(/^convnet +images\/s +1000 +cannot run$/);
+    expect(lines.slice(3)).toEqual(["", "convnet in peer 1.0: no such kernel"]);
   });
 });

@@ -4,27 +4,31 @@
  */
 import { peakResidentBytes } from "../peak-memory.ts";
 
-/** Sizes and learning rates of the tasks. */
+/** Sizes and learning rates of the tasks; `gpt-mxfp6` is `gpt` under LMD, operands of its forward products in blocks. */
 export const sizes = {
   gemm: [256, 512, 1024, 2048],
+  gemmMx: { size: 1024, formats: ["mxfp4", "mxfp6"] },
   mlp: { batch: 128, widths: [784, 1024, 1024, 10], lr: 1e-3 },
+  convnet: { batch: 64, size: 32, channels: [3, 32, 64, 64], classes: 10, lr: 1e-3 },
   gpt: { layers: 4, width: 256, heads: 4, context: 128, batch: 8, vocabulary: 1024, lr: 1e-3, weightDecay: 0.01 },
   adam: { parameters: 10_000_000, lr: 1e-3 },
 } as const; // prettier-ignore
 
 /** Work that both sides do. */
-export const taskNames = ["gemm", "gpt", "mlp", "adam"] as const;
+export const taskNames = ["gemm", "gemm-mx", "gpt", "gpt-mxfp6", "mlp", "convnet", "adam"] as const;
 export type TaskName = (typeof taskNames)[number];
 
 /** One line of a side's output. */
 export interface TaskResult {
-  /** The task, for gemm with its size: "gemm 1024". */
+  /** The task, for gemm with its size and format: "gemm 1024", "gemm mxfp4 1024". */
   readonly task: string;
   /** Median of a step. */
   readonly milliseconds: number;
   readonly steps: number;
   /** Peak resident memory of the process so far. */
   readonly peakBytes: number;
+  /** Peak of the buffers of its backend, where the side can tell. */
+  readonly bufferBytes?: number;
   /** Loss of the first step and mean loss of the last four, where there is one: both sides must learn. */
   readonly loss?: readonly [first: number, last: number];
 }
@@ -93,16 +97,27 @@ export function tokenBatches(
   });
 }
 
-/** Runs a step, which may give its loss, two times to warm up, then for so long, at least five times; prints. */
+/**
+ * Runs a step, which may give its loss, two times to warm up, then for so long, at least five times; prints. Steps so slow
+ * that this takes ten times as long end after two.
+ *
+ * @param bufferPeak  tells the peak of the backend's buffers.
+ */
 export async function measure(
   task: string,
   milliseconds: number,
   step: (i: number) => Promise<number | void> | number | void,
+  bufferPeak?: () => number,
 ): Promise<void> {
   const losses: number[] = [];
   const times: number[] = [];
   const begin = performance.now();
-  for (let i = 0; i < WARM_UP + LEAST_STEPS || performance.now() - begin < milliseconds; i++) {
+  const enough = (i: number): boolean => {
+    const passed = performance.now() - begin;
+    if (i >= WARM_UP + 2 && passed > PATIENCE * milliseconds) return true;
+    return i >= WARM_UP + LEAST_STEPS && passed >= milliseconds;
+  };
+  for (let i = 0; !enough(i); i++) {
     const start = performance.now();
     const loss = await step(i);
     if (i >= WARM_UP) times.push(performance.now() - start);
@@ -114,6 +129,7 @@ export async function measure(
     milliseconds: times.toSorted((a, b) => a - b)[times.length >> 1],
     steps: times.length,
     peakBytes: peakResidentBytes(),
+    ...(bufferPeak ? { bufferBytes: bufferPeak() } : {}),
     ...(losses.length > 0 ? { loss: [losses[0], last] } : {}),
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -121,6 +137,7 @@ export async function measure(
 
 const WARM_UP = 2;
 const LEAST_STEPS = 5;
+const PATIENCE = 10;
 
 /** @throws Error when element (3, 5) of the product A·B of n × n matrices is not what float64 says. */
 export function checkProduct(n: number, a: Float32Array, b: Float32Array, element: number): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { packageRoot } from "../../src/data/own-source.ts";
 import type { Side } from "./compare.ts";
+import { taskNames } from "./protocol.ts";
 
 /** Pythons to ask: the user's, then the system's, which has the packages of the distribution. */
 const PYTHONS = process.platform === "win32" ? ["python"] : ["python3", "/usr/bin/python3"];
@@ -16,6 +17,7 @@ export async function findTorch(say: (text: string) => void): Promise<Side | nul
     if (version === null) continue;
     return {
       name: `PyTorch ${version}`,
+      tasks: taskNames,
       command: (task, threads, milliseconds) => ({
         file: python,
         args: [program(), task, String(threads), String(milliseconds)],

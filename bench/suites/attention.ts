@@ -48,7 +48,7 @@ async function memoryOf(length: number, threads: number, way: Way): Promise<Row>
 export const suite: Suite = {
   name: "attention",
   summary: "causal attention of 1024 or 2048 tokens, 4 heads of 64, by sequence length",
-  byDefault: false,
+  byDefault: true,
   async run({ threads, quick }) {
     const sampling = { samples: quick ? 5 : 15, milliseconds: quick ? 5 : 15 };
     const rows: Row[] = [];

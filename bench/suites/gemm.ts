@@ -16,7 +16,7 @@ interface Times {
 }
 
 /** The rate on two threads that this version of Node allows: 256-bit registers from 24 on. */
-const mainTarget = (): Target => ({ atLeast: Number.parseInt(process.versions.node) >= 24 ? 180 : 88 });
+const mainTarget = (): Target => ({ atLeast: Number.parseInt(process.versions.node) >= 24 ? 195 : 88 });
 
 async function timesOf(threads: readonly number[], sampling: Sampling): Promise<Times[]> {
   const backends = await Promise.all(threads.map((count) => createWasmBackend({ threads: count })));

@@ -1,8 +1,8 @@
 /** Training steps of two language models: the one peers train too, and that of `npm start`. */
 import { createWasmBackend } from "../../src/kernels/wasm/index.ts";
 import { Device } from "../../src/tensor/device.ts";
-import { onTwoThreads, type Context, type Row, type Suite } from "../suite.ts";
-import { ownTask, runTask } from "../task-process.ts";
+import { onTwoThreads, type Context, type Row, type Suite, type Target } from "../suite.ts";
+import { ownTask } from "../task-process.ts";
 import { interleave, median } from "../timing.ts";
 import {
   bytesPerParameter,
@@ -14,6 +14,7 @@ import {
   type RecipeName,
   type Training,
 } from "../work/language.ts";
+import { memoryRows } from "./own-process.ts";
 
 const names = Object.keys(recipes) as RecipeName[];
 /** What `npm start` trains with. */
@@ -27,6 +28,26 @@ interface Subject {
   readonly recipes: readonly RecipeName[];
 }
 
+/** What the model that peers train too should reach. */
+interface Targets {
+  readonly tokens?: Target;
+  readonly state?: Target;
+  readonly memory?: Target;
+}
+const targets: Readonly<Partial<Record<RecipeName, Targets>>> = {
+  "AdamW float32": { tokens: { atLeast: 6400 }, memory: { atMost: 250 } },
+  "AdamW lmd-mxfp4": { tokens: { atLeast: 7000 } },
+  "LMD lmd8 and mxfp6": { state: { atMost: 4 } },
+  "Rung rung8": { memory: { atMost: 120 } },
+  "LNS-Madam state8, no momentum": { state: { atMost: 2.2 } },
+  "LNS-Madam lns-madam-8": { memory: { atMost: 120 } },
+};
+
+function targetsOf(name: Subject["name"], recipe: RecipeName): Targets {
+  if (name === "gpt") return targets[recipe] ?? {};
+  return recipe === OWN ? { state: { atMost: 3.2 } } : {};
+}
+
 async function speedRows({ name, sizes, recipes: used }: Subject, context: Context): Promise<Row[]> {
   const device = new Device(await createWasmBackend({ threads: context.threads }));
   const trainings: Training[] = [];
@@ -37,8 +58,7 @@ async function speedRows({ name, sizes, recipes: used }: Subject, context: Conte
   return used.flatMap((recipe, i) => {
     const [milliseconds, least] = [median(times[i]), Math.min(...times[i])];
     const tokens = sizes.batch * sizes.context;
-    const isPeers = name === "gpt" && recipe === "AdamW float32";
-    const isOwn = name === "start" && recipe === OWN;
+    const target = targetsOf(name, recipe);
     return [
       { name: `${name} step, ${recipe}`, value: milliseconds, best: least, unit: "ms" },
       {
@@ -46,35 +66,27 @@ async function speedRows({ name, sizes, recipes: used }: Subject, context: Conte
         value: (tokens * 1000) / milliseconds,
         best: (tokens * 1000) / least,
         unit: "tokens/s",
-        ...(isPeers ? onTwoThreads(context, { atLeast: 4000 }) : {}),
+        ...(target.tokens ? onTwoThreads(context, target.tokens) : {}),
       },
       {
         name: `${name} state, ${recipe}`,
         value: bytesPerParameter(trainings[i]),
         unit: "bytes/parameter",
-        ...(isOwn ? { target: { atMost: 3.2 } } : {}),
+        ...(target.state ? { target: target.state } : {}),
       },
     ];
   });
 }
 
-/** In a process of its own. Buffers reach their peak in the first step, garbage some steps later. */
-async function memoryRow({ name }: Subject, recipe: RecipeName, { threads, quick }: Context): Promise<Row> {
-  const [{ peakBytes, steps }] = await runTask(ownTask(name, threads, quick ? 3000 : 8000, recipe));
-  const isPeers = name === "gpt" && recipe === "AdamW float32";
-  return {
-    name: `${name} peak memory, ${recipe}`,
-    value: peakBytes / 1e6,
-    unit: "MB",
-    ...(isPeers ? { target: { atMost: 300 } } : {}),
-    note: `resident, own process, ${steps} steps`,
-  };
+function memoryOf({ name }: Subject, recipe: RecipeName, { threads, quick }: Context): Promise<Row[]> {
+  const command = ownTask(name, threads, quick ? 3000 : 8000, recipe);
+  return memoryRows(name, recipe, command, targetsOf(name, recipe).memory);
 }
 
 function suiteOf(subject: Subject, summary: string): Suite {
   const run = async (context: Context): Promise<Row[]> => {
     const rows = await speedRows(subject, context);
-    for (const recipe of subject.recipes) rows.push(await memoryRow(subject, recipe, context));
+    for (const recipe of subject.recipes) rows.push(...(await memoryOf(subject, recipe, context)));
     return rows;
   };
   return { name: subject.name, summary, byDefault: true, run };

@@ -58,7 +58,7 @@ const kernels: readonly Kernel[] = [gelu, geluByTanh, exponential, dropout, soft
 export const suite: Suite = {
   name: "pointwise",
   summary: "activations, dropout, softmax and layer norm on 4096 × 1024 numbers",
-  byDefault: false,
+  byDefault: true,
   async run({ threads, quick }) {
     const backend = await createWasmBackend({ threads });
     const inputs: Record<string, BufferSlice> = {

@@ -3,6 +3,7 @@ import { expectTrueGradients, full, type GradientCase } from "../../test/numeric
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { createWasmBackend } from "../kernels/wasm/index.ts";
 import { Device } from "../tensor/device.ts";
+import { backward } from "../tensor/tape.ts";
 import { readValues, type Tensor } from "../tensor/tensor.ts";
 import { affine } from "./affine.ts";
 import { batchNorm, type RunningStatistics } from "./batch-norm.ts";
@@ -12,6 +13,7 @@ import { exactGelu } from "./exact-gelu.ts";
 import { groupNorm } from "./group-norm.ts";
 import { leakyRelu } from "./leaky-relu.ts";
 import { binaryCrossEntropy, hingeLoss, meanSquaredError } from "./losses.ts";
+import { mean } from "./mean.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { sigmoid, silu } from "./sigmoid.ts";
 import { softplus } from "./softplus.ts";
@@ -31,6 +33,11 @@ const cases: readonly GradientCase[] = [
     name: "maxPool of overlapping windows",
     shapes: [pixels],
     run: ([x]) => maxPool(x, image, { kernel: [3, 3], stride: 2, padding: 1 }),
+  },
+  {
+    name: "maxPool of overlapping windows inside the image",
+    shapes: [pixels],
+    run: ([x]) => maxPool(x, image, { kernel: [3, 3], stride: 1 }),
   },
   {
     name: "averagePool",
@@ -126,6 +133,30 @@ describe("pooling", () => {
       expect(await readValues(globalAveragePool(x, one))).toEqual(Float32Array.of(-5));
     });
     expect(poolShape(one, options)).toEqual({ batch: 1, height: 2, width: 2, channels: 1 });
+    await device.close();
+  });
+
+  it("gives the gradient to the first of equal places", async () => {
+    const device = new Device(await createWasmBackend({ threads: 1 }));
+    const one = { batch: 1, height: 2, width: 4, channels: 3 };
+    const values = Float32Array.from({ length: 24 }, (_, i) => (i * 5) % 7);
+    const windows = { kernel: [2, 2], stride: 2, padding: 0 } as const;
+    await device.step(async () => {
+      const x = { ...device.tensor(values, [8, 3]), tracked: true };
+      const y = maxPool(x, one, windows);
+      const tops = await readValues(y);
+      const dx = backward(mean(y)).get(x);
+      const gradients = dx ? await readValues(dx) : [];
+      const at = (place: number, c: number): number => 3 * place + c;
+      for (const window of [0, 1])
+        for (const c of [0, 1, 2]) {
+          const places = [0, 1, 4, 5].map((tap) => at(2 * window + tap, c));
+          const top = Math.max(...places.map((place) => values[place]));
+          const first = places.find((place) => values[place] === top);
+          expect(tops[at(window, c)]).toBe(top);
+          for (const place of places) expect(gradients[place]).toBe(place === first ? Math.fround(1 / 6) : 0);
+        }
+    });
     await device.close();
   });
 

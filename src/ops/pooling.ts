@@ -1,11 +1,13 @@
 /** Pooling of images: maximum, average, and the average of whole images. */
+import type { BufferSlice } from "../kernels/backend.ts";
 import { gather } from "../kernels/gather.ts";
 import { gemm } from "../kernels/gemm.ts";
-import { f32, select, u32, type Value } from "../kernels/program.ts";
+import { f32, select, u32 } from "../kernels/program.ts";
 import { element, gathered, output, perRow } from "../kernels/signature.ts";
 import type { Device } from "../tensor/device.ts";
-import { expectShape, INT32, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { expectShape, INT32, ShapeError, slice, type Tensor } from "../tensor/tensor.ts";
 import { convGeometry, pixelsOf, type ConvGeometry, type ImageShape } from "./conv-geometry.ts";
+import { laterMaximum, MOST_TAPS, NO_PLACE, takeFirst, windowKernels } from "./max-pool-kernels.ts";
 
 export interface PoolOptions {
   /** Height and width of the window. */
@@ -84,8 +86,6 @@ function lookup(device: Device, rows: Int32Array, places: Int32Array): Lookup {
   };
 }
 
-const isNaN = (x: Value): Value => x.ne(x);
-
 const firstMaximum = gather(
   "max pool, first place",
   "gather",
@@ -99,21 +99,15 @@ const nextMaximum = gather(
   "gather",
   { source: gathered("f32"), keep: perRow("f32"), before: element("f32") },
   {},
-  ({ source, keep, before }) => {
-    const stays = keep.eq(0).or(source.le(before)).or(isNaN(before));
-    return output("f32", select(stays, before, source));
-  },
+  ({ source, keep, before }) => output("f32", select(keep.eq(0), before, laterMaximum(before, source))),
 );
-
-/** No place of the window yet. Places are kept as bytes. */
-const NONE = 255;
 
 const firstPlace = gather(
   "max pool, which place is first",
   "gather",
   { source: gathered("f32"), keep: perRow("f32"), top: element("f32") },
   {},
-  ({ source, keep, top }) => output("u8", select(keep.ne(0).and(source.eq(top)), u32(0), u32(NONE))),
+  ({ source, keep, top }) => output("u8", select(keep.ne(0).and(source.eq(top)), u32(0), u32(NO_PLACE))),
 );
 
 const nextPlace = gather(
@@ -122,7 +116,7 @@ const nextPlace = gather(
   { source: gathered("f32"), keep: perRow("f32"), top: element("f32"), before: element("u8"), place: perRow("u32") },
   {},
   ({ source, keep, top, before, place }) => {
-    const here = before.eq(NONE).and(keep.ne(0)).and(source.eq(top));
+    const here = before.eq(NO_PLACE).and(keep.ne(0)).and(source.eq(top));
     return output("u8", select(here, place, before));
   },
 ); // prettier-ignore
@@ -152,6 +146,7 @@ const zeros = gather("zeros", "gather", { keep: perRow("f32") }, {}, ({ keep }) 
   output("f32", keep.mul(0)),
 );
 
+type Sizes = { readonly rows: number; readonly columns: number };
 type Inputs = Readonly<Record<string, Tensor>>;
 type Kernel = ReturnType<typeof gather>;
 
@@ -159,7 +154,7 @@ type Kernel = ReturnType<typeof gather>;
 function chain(
   first: { readonly kernel: Kernel; readonly table: Lookup; readonly inputs: Inputs },
   next: { readonly kernel: Kernel; readonly tables: readonly Lookup[]; readonly inputs: Inputs },
-  sizes: { readonly rows: number; readonly columns: number },
+  sizes: Sizes,
   make: () => Tensor,
   uniforms: Readonly<Record<string, number>> = {},
 ): Tensor {
@@ -193,6 +188,65 @@ function geometryOf(x: Tensor, shape: ImageShape, options: PoolOptions): ConvGeo
   return convGeometry(shape, shape.channels, { kernel, stride, padding });
 }
 
+/** The places of windows that all lie inside the image: x from the offset of each on. Null where some do not. */
+function insideTaps(x: Tensor, { input, kernel, padding }: ConvGeometry): BufferSlice[] | null {
+  const count = kernel[0] * kernel[1];
+  if (padding > 0 || count > MOST_TAPS) return null;
+  const { buffer, offset } = slice(x);
+  return Array.from({ length: count }, (_, tap) => {
+    const pixels = Math.floor(tap / kernel[1]) * input.width + (tap % kernel[1]);
+    return { buffer, offset: offset + 4 * pixels * input.channels };
+  });
+}
+
+/** Runs a kernel that reads all places of a window at once. */
+function overWindows(
+  kernel: Kernel,
+  taps: readonly BufferSlice[],
+  { index }: Lookup,
+  inputs: Inputs,
+  sizes: Sizes,
+  out: Tensor,
+): Tensor {
+  const places = Object.fromEntries(taps.map((tap, i) => [`tap${i}`, tap]));
+  out.device.run(kernel, { inputs: { index, ...places, ...inputs }, outputs: { out }, sizes });
+  return out;
+}
+
+/** The maximum of each window. */
+function maxima(x: Tensor, geometry: ConvGeometry, [first, ...others]: Tables["taps"], sizes: Sizes): Tensor {
+  const make = (): Tensor => x.device.empty([sizes.rows, sizes.columns]);
+  const inside = insideTaps(x, geometry);
+  if (inside) return overWindows(windowKernels(inside.length).maximum, inside, first, {}, sizes, make());
+  const inputs = { source: x };
+  return chain(
+    { kernel: firstMaximum, table: first, inputs },
+    { kernel: nextMaximum, tables: others, inputs },
+    sizes,
+    make,
+  );
+}
+
+/** Which place of each window holds its maximum `top`: bytes, as whole words. */
+function placesOf(
+  x: Tensor,
+  top: Tensor,
+  geometry: ConvGeometry,
+  [first, ...others]: Tables["taps"],
+  sizes: Sizes,
+): Tensor {
+  const make = (): Tensor => x.device.empty([Math.ceil((sizes.rows * sizes.columns) / 4)], INT32);
+  const inside = insideTaps(x, geometry);
+  if (inside) return overWindows(windowKernels(inside.length).place, inside, first, { top }, sizes, make());
+  const inputs = { source: x, top };
+  return chain(
+    { kernel: firstPlace, table: first, inputs },
+    { kernel: nextPlace, tables: others, inputs },
+    sizes,
+    make,
+  );
+}
+
 /**
  *   y[n, oy, ox, c] = max over the window of x;   dx goes to the first place that holds the maximum
  *
@@ -207,32 +261,23 @@ export function maxPool(x: Tensor, shape: ImageShape, options: PoolOptions): Ten
   const geometry = geometryOf(x, shape, options);
   const { taps, covers } = tablesOf(device, geometry);
   const { channels } = shape;
-  const [firstTap, ...otherTaps] = taps;
-  if (taps.length > NONE)
-    throw new ShapeError(`logrung: maxPool of windows of ${taps.length} places, wants at most ${NONE}`);
+  if (taps.length > NO_PLACE)
+    throw new ShapeError(`logrung: maxPool of windows of ${taps.length} places, wants at most ${NO_PLACE}`);
   const windows = { rows: pixelsOf(geometry.output), columns: channels };
-  const y = chain(
-    { kernel: firstMaximum, table: firstTap, inputs: { source: x } },
-    { kernel: nextMaximum, tables: otherTaps, inputs: { source: x } },
-    windows,
-    () => device.empty([windows.rows, channels]),
-  );
+  const y = maxima(x, geometry, taps, windows);
   if (!x.tracked || !device.tape.recording) return y;
-  const inputs = { source: x, top: y };
-  const places = chain(
-    { kernel: firstPlace, table: firstTap, inputs },
-    { kernel: nextPlace, tables: otherTaps, inputs },
-    windows,
-    () => device.empty([Math.ceil((windows.rows * channels) / 4)], INT32), // bytes, as whole words
-  );
-  const vjp = (dy: Tensor): [Tensor] => [
-    chain(
-      { kernel: zeros, table: covers[0], inputs: {} },
-      { kernel: takeMaximum, tables: covers, inputs: { dy, top: places } },
+  const places = placesOf(x, y, geometry, taps, windows);
+  const [firstCover, ...otherCovers] = covers;
+  const vjp = (dy: Tensor): [Tensor] => {
+    const inputs = { dy, top: places };
+    const dx = chain(
+      { kernel: takeFirst, table: firstCover, inputs },
+      { kernel: takeMaximum, tables: otherCovers, inputs },
       { rows: x.shape[0], columns: channels },
       () => device.empty(x.shape),
-    ),
-  ];
+    );
+    return [dx];
+  };
   return device.tape.record([x], y, [places], vjp, []);
 }
 

@@ -1,5 +1,5 @@
 // One task in jax-js, in a process of its own. Plain JavaScript: it runs in the scratch folder that has jax-js.
-//   node main.mjs <address of the compiled protocol.ts> <gemm|gpt|mlp|adam> <threads> <milliseconds>
+//   node main.mjs <address of the compiled protocol.ts> <gemm|gpt|mlp|convnet|adam> <threads> <milliseconds>
 import { prepareHost } from "./host.mjs";
 
 const [protocolAddress, task, threads, milliseconds] = process.argv.slice(2);

@@ -67,6 +67,39 @@ export const tasks = {
     await measure("mlp", milliseconds, (i) => step(...batches[i % batches.length].map((x) => x.ref)));
   },
 
+  async convnet(jax, { sizes, normals, classBatches, measure }, milliseconds) {
+    const { numpy: np, nn, lax } = jax;
+    const { batch, size, channels, classes, lr } = sizes.convnet;
+    const drawn = (seed, from, shape) => {
+      const length = shape.reduce((a, b) => a * b, 1);
+      return np.array(normals(seed, length, Math.sqrt(1 / (3 * from)))).reshape(shape);
+    };
+    const stages = channels.slice(1).map((out, i) => ({
+      weight: drawn(i + 1, 9 * channels[i], [out, channels[i], 3, 3]),
+      bias: np.zeros([out, 1, 1]),
+    }));
+    const left = (size / 2 ** stages.length) ** 2 * channels[stages.length];
+    const head = { weight: drawn(9, left, [left, classes]), bias: np.zeros([classes]) };
+    const pool = (x) => lax.reduceWindow(x, np.max, [2, 2], [2, 2]);
+    const loss = ([parts, { weight, bias }], images, y) => {
+      const convolved = (x, p) => lax.convGeneralDilated(x, p.weight, [1, 1], "SAME").add(p.bias);
+      const features = parts.reduce((x, p) => pool(nn.relu(convolved(x, p))), images);
+      const logits = np.dot(features.reshape([batch, left]), weight).add(bias);
+      return nn
+        .logSoftmax(logits)
+        .mul(nn.oneHot(y, classes))
+        .sum()
+        .mul(-1 / batch);
+    };
+    const data = classBatches(8, batch, size * size * channels[0], 11);
+    const batches = data.map(({ x, y }) => [
+      np.array(x).reshape([batch, channels[0], size, size]),
+      np.array(y, { dtype: np.int32 }),
+    ]);
+    const step = trainer(jax, loss, [stages, head], adam(jax, lr));
+    await measure("convnet", milliseconds, (i) => step(...batches[i % batches.length].map((x) => x.ref)));
+  },
+
   async gpt(jax, protocol, milliseconds) {
     const { numpy: np } = jax;
     const { sizes, tokenBatches, measure } = protocol;
