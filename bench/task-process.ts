@@ -13,13 +13,20 @@ export interface TaskCommand {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Thrown when a task's process fails; the message ends with the last lines it wrote. */
+/** Thrown when a task fails. */
 export class TaskError extends Error {
   override name = "TaskError";
+  /** The line that tells why, of those that its process wrote. */
+  readonly reason: string;
+
+  constructor(task: string, reason: string, cause?: unknown) {
+    super(`logrung: ${task} failed: ${reason}`, { cause });
+    this.reason = reason;
+  }
 }
 
 /** The longest a task may take: a peer that hangs must not hang the rest. */
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 300_000;
 
 /** Runs a command that prints a {@link TaskResult} a line. @throws TaskError when it fails or prints none. */
 export async function runTask({ file, args, cwd, env }: TaskCommand): Promise<TaskResult[]> {
@@ -35,7 +42,7 @@ export async function runTask({ file, args, cwd, env }: TaskCommand): Promise<Ta
     if (lines.length === 0) throw new Error("it printed no result");
     return lines.map((line) => JSON.parse(line) as TaskResult);
   } catch (cause) {
-    throw new TaskError(`logrung: ${args.join(" ")} failed: ${reasonOf(cause)}`, { cause });
+    throw new TaskError(args.join(" "), reasonOf(cause), cause);
   }
 }
 

@@ -89,7 +89,7 @@ async function inTurns(
       } catch (error) {
         if (!(error instanceof TaskError)) throw error;
         say(error.message);
-        failures.set(side, error.message);
+        failures.set(side, error.reason);
         results.delete(side);
       }
     }
@@ -105,7 +105,7 @@ const NOISE = 0.1;
 function learnt(result: TaskResult): TaskResult {
   const { task, loss, steps } = result;
   if (!loss || loss[1] < loss[0] * (steps < FEW_STEPS ? 1 + NOISE : 1)) return result;
-  throw new TaskError(`logrung: ${task} does not learn: loss ${loss[0]} at the start, ${loss[1]} at the end`);
+  throw new TaskError(task, `it does not learn: loss ${loss[0]} at the start, ${loss[1]} at the end`);
 }
 
 const rates: Readonly<Record<string, string>> = {

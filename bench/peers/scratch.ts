@@ -67,7 +67,7 @@ export const jax: Library = {
 /** TensorFlow.js on WebAssembly. */
 export const tensorflow: Library = {
   name: "TensorFlow.js 4.22.0 wasm",
-  packages: ["@tensorflow/tfjs-core@4.22.0", "@tensorflow/tfjs-backend-wasm@4.22.0"],
+  packages: ["@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-wasm@4.22.0"],
   programs: "tfjs",
   tasks: ["gemm", "gpt", "mlp", "convnet", "adam"],
 };
