@@ -56,7 +56,7 @@ class Linear(nn.Linear):
 class LMD:
     """Log-normal multiplicative dynamics with the defaults of ours; biases and norms are left to AdamW."""
 
-    def __init__(self, weights, others, lr=0.01, deviation=0.02, floor=0.25, strength=0.1, cap=16.0):
+    def __init__(self, weights, others, lr=0.015, deviation=0.02, floor=0.1, strength=0.05, cap=16.0):
         self.lr, self.deviation, self.strength = lr, deviation, strength
         self.exempt = torch.optim.AdamW(others, lr=1e-3, weight_decay=0.01)
         share = torch.exp(torch.tensor(-(deviation**2) / 2)).item()
