@@ -1,14 +1,22 @@
 /** Attention to time: the fused kernel, and the same of products and a softmax. */
-import { causalAttention } from "../../src/ops/attention.ts";
+import { headsOf } from "../../src/ops/attention-layout.ts";
 import { fusedCausalAttention } from "../../src/ops/fused-attention.ts";
+import { quantisedAttention } from "../../src/ops/quantised-attention.ts";
+import { parsePolicy } from "../../src/precision/parse-policy.ts";
 import type { Device } from "../../src/tensor/device.ts";
 import { backward } from "../../src/tensor/tape.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { mean } from "../../src/ops/mean.ts";
 import { normals } from "../peers/protocol.ts";
 
+const float32 = { policy: parsePolicy("fp32"), key: () => [1, 2] as const };
+
+/** The path of policies that round the products' operands, rounding nothing. */
+const composed = (qkv: Tensor, batch: number, heads: number): Tensor =>
+  quantisedAttention(qkv, headsOf(qkv.shape[0], qkv.shape[1], batch, heads, true), float32);
+
 /** The two ways. */
-export const ways = { composed: causalAttention, fused: fusedCausalAttention } as const;
+export const ways = { composed, fused: fusedCausalAttention } as const;
 export type Way = keyof typeof ways;
 
 /** Heads of the GPT of the benchmarks, and their width. */
