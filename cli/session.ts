@@ -1,5 +1,6 @@
 /** From a resolved configuration to a device, a model and its trainer. */
-import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
+import { openTokenizer } from "../src/data/language-data.ts";
+import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
 import { createReferenceBackend } from "../src/kernels/reference/index.ts";
@@ -23,6 +24,7 @@ import { isJsonObject, type JsonObject } from "../src/train/json.ts";
 import { createImageTrainer, type ImageTrainer } from "../src/train/image-trainer.ts";
 import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
 import { readRunConfig } from "../src/train/run-folder.ts";
+import { keptTokenizer } from "../src/train/run-tokenizer.ts";
 import { misfit, restore } from "../src/train/snapshot.ts";
 import type { TrainerState, TrainingOptions } from "../src/train/trainer.ts";
 import {
@@ -48,6 +50,7 @@ export interface LanguageSession extends Opened {
   readonly task: "language";
   readonly config: LanguageConfig;
   readonly trainer: LanguageTrainer;
+  readonly tokenizer: Tokenizer;
 }
 
 /** A classifier of images at work. */
@@ -89,13 +92,13 @@ async function opened<T>(
 }
 
 /** Builds the language model of a configuration with fresh weights, in the formats of its policy. */
-export async function openLanguage(config: LanguageConfig): Promise<LanguageSession> {
+export async function openLanguage(config: LanguageConfig, tokenizer: Tokenizer): Promise<LanguageSession> {
   const { dropout: _, name, ...sizes } = config.model;
-  const all = { ...sizes, vocabulary: byteTokenizer.vocabulary };
+  const all = { ...sizes, vocabulary: tokenizer.vocabulary };
   const made = await opened(config, (options, device) =>
     createTrainer({ ...options, model: models[name].build(device, all, config.seed) }),
   );
-  return { ...made, task: "language", config };
+  return { ...made, task: "language", config, tokenizer };
 }
 
 /** The images of a configuration and their classes, as a model is built for. */
@@ -114,9 +117,9 @@ export async function openImages(config: ImagesConfig): Promise<ImagesSession> {
   return { ...made, task: "images", config };
 }
 
-/** Builds the model of a configuration. */
-export const openSession = (config: TrainConfig): Promise<Session> =>
-  config.task === "images" ? openImages(config) : openLanguage(config);
+/** The tokeniser that a run was begun with. @throws TokenizerError, FileError where its files are missing or damaged. */
+export const tokenizerOf = async (run: string, { data }: LanguageConfig): Promise<Tokenizer> =>
+  openTokenizer(data.level, await keptTokenizer(run));
 
 function trainingOptions(config: TrainConfig, policy: Policy, device: Device): TrainingOptions {
   const main = optimizerOf(config.optimizer);
@@ -234,7 +237,10 @@ export async function openRun(
   const loaded = await loadedCheckpoint(run, checkpoint);
   const position = positionOf(loaded);
   const config = await resolveConfig({ base: merged(saved, changes) });
-  const session = await openSession(config);
+  const session =
+    config.task === "images"
+      ? await openImages(config)
+      : await openLanguage(config, await tokenizerOf(run, config));
   try {
     await restoreSession(session, run, loaded);
   } catch (error) {

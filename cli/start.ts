@@ -100,7 +100,7 @@ export async function openFolder(
 const otherData = {
   language: [
     "is not the one it was saved with: going on would mix two texts",
-    "Restore the text, say where it is now with --data <path>, or start a new run",
+    "Restore the text, say where it is now with --data <path> or --data-dir <folder>, or start a new run",
   ],
   images: [
     "are not those it was saved with: going on would mix two sets",

@@ -6,6 +6,7 @@ import type { LoopOptions, LoopResult } from "../src/train/loop.ts";
 import { createProgress, type Progress } from "../src/train/progress.ts";
 import { ladderGroups } from "../src/train/ladder-groups.ts";
 import { readRunMetrics, type RunFolder } from "../src/train/run-folder.ts";
+import { keepTokenizer } from "../src/train/run-tokenizer.ts";
 import { formatsOf, snapshot } from "../src/train/snapshot.ts";
 import type { CommandContext } from "./command.ts";
 import type { TrainConfig } from "./config/resolve.ts";
@@ -13,7 +14,7 @@ import { exitCodes } from "./errors.ts";
 import { resumeCommand } from "./invocation.ts";
 import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
-import { restoreSession } from "./session.ts";
+import { restoreSession, tokenizerOf } from "./session.ts";
 import { expectSameData, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
 import { describeState, percent, resultLines, summaryOf, warnings } from "./summary.ts";
 import { prepareImages } from "./tasks/images.ts";
@@ -27,7 +28,7 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
     context.stdout.write(`${JSON.stringify(start.config, null, 2)}\n`);
     return exitCodes.success;
   }
-  const prepared = await prepare(start.config); // refuses data that will not do before anything is made
+  const prepared = await prepare(start); // refuses data that will not do before anything is made
   const work = await prepared.open();
   const { session } = work;
   try {
@@ -36,6 +37,7 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
     if (loaded) expectSameData(prepared, start, loaded);
     const opened = await openFolder(start, session);
     try {
+      await keepTokenizer(opened.path, prepared.tokenizerFiles);
       return await runIn(opened, start, work, prepared, context);
     } catch (error) {
       if (error instanceof FileError) tellHowToGoOn(opened, context);
@@ -48,8 +50,11 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
   }
 }
 
-const prepare = (config: TrainConfig): Promise<Prepared> =>
-  config.task === "images" ? prepareImages(config) : prepareLanguage(config);
+async function prepare({ config, folder, loaded }: Start): Promise<Prepared> {
+  if (config.task === "images") return prepareImages(config);
+  const goesOn = folder !== undefined && loaded !== undefined;
+  return prepareLanguage(config, goesOn ? await tokenizerOf(folder, config) : undefined);
+}
 
 /** The disk's refusal itself is told last, by whoever catches it. */
 function tellHowToGoOn({ path }: RunFolder, { stderr, env }: CommandContext): void {

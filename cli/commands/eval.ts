@@ -18,64 +18,96 @@ async function run(given: CommandContext): Promise<void> {
   const { task = "language" } = await readRunConfig(path);
   if (other !== undefined && task !== "language")
     throw new UsageError("a run on images is scored on its set's test part; --data names a text");
-  const changes = {
-    ...(other === undefined ? {} : { path: [other] }),
-    ...(place === undefined ? {} : { dir: place }),
-  };
+  const changes = place === undefined ? {} : { data: { dir: place } };
+  const part = partNamed(values.part, task !== "language" || other !== undefined);
   const checkpoint = typeof values.checkpoint === "string" ? values.checkpoint : undefined;
-  const opened = await openRun(path, checkpoint, Object.keys(changes).length > 0 ? { data: changes } : {});
+  const opened = await openRun(path, checkpoint, changes);
   try {
     const { position } = opened;
-    if (opened.task === "language")
-      await scoreText(opened, { path, position, isOther: other !== undefined }, given);
+    if (opened.task === "language") await scoreText(opened, { path, position, other, part }, given);
     else await scoreImages(opened, { path, position }, given);
   } finally {
     await opened.close();
   }
 }
 
+type TextPart = "validation" | "test";
+
+/** @param fixed  whether what is scored has no parts. */
+function partNamed(given: string | boolean | undefined, fixed: boolean): TextPart {
+  if (given === undefined) return "validation";
+  if (fixed) throw new UsageError("--part is for the run's own text");
+  if (given === "validation" || given === "test") return given;
+  throw new UsageError(`--part is "${String(given)}", wants validation or test`);
+}
+
+interface TextRequest {
+  readonly path: string;
+  readonly position: Position;
+  /** A text in place of the run's. */
+  readonly other: string | undefined;
+  readonly part: TextPart;
+}
+
 async function scoreText(
-  { config, trainer }: LanguageSession,
-  {
-    path,
-    position,
-    isOther,
-  }: { readonly path: string; readonly position: Position; readonly isOther: boolean },
+  session: LanguageSession,
+  { path, position, other, part }: TextRequest,
   { json, stdout, stderr, signal }: CommandContext,
 ): Promise<void> {
-  const { loadCorpus, splitOf } = await import("../tasks/language.ts");
   const { countWindows, sequentialBatches } = await import("../../src/data/batches.ts");
   const { DataError } = await import("../../src/data/data-error.ts");
-  const corpus = await loadCorpus(config);
-  if (!isOther && corpus.sha256 !== position.corpus) {
-    stderr.write(
-      "logrung: the text has changed since this run was trained; scoring its validation part as it is now\n",
-    );
-  }
-  // A text of its own is scored whole; the run's text only in the part it was not trained on.
-  const text = isOther ? corpus.bytes : splitOf(config, corpus).validation;
+  const { loadOther } = await import("../language-data.ts");
+  const { config, trainer, tokenizer } = session;
+  // A text of its own is scored whole; the run's text only in a part it was not trained on.
+  const { name, symbols } =
+    other === undefined
+      ? await ownPart(session, position, part, stderr)
+      : await loadOther(other, tokenizer, config.data);
   const { context } = config.model;
-  if (countWindows(text.length, context) === 0) {
-    const reason = `too short: ${text.length} bytes, a context of ${context} needs ${context + 1} to score`;
-    throw new DataError(corpus.name, reason);
+  const unit = symbolNames[config.data.level];
+  if (countWindows(symbols.length, context) === 0) {
+    const reason = `too short: ${symbols.length} ${unit}s, a context of ${context} needs ${context + 1} to score`;
+    throw new DataError(name, reason);
   }
-  const batches = sequentialBatches(text, { rows: config.batch, context });
+  const batches = sequentialBatches(symbols, { rows: config.batch, context });
   const { loss } = await trainer.evaluate(interruptible(batches, signal));
+  const isBytes = config.data.level === "bytes";
+  const perplexity = Math.exp(loss);
   const result = {
     run: path,
     step: position.step,
-    bytes: text.length,
+    ...(isBytes ? { bytes: symbols.length } : { symbols: symbols.length }),
     loss,
-    perplexity: Math.exp(loss),
-    bitsPerByte: loss / Math.LN2,
+    perplexity,
+    ...(isBytes ? { bitsPerByte: loss / Math.LN2 } : {}),
   };
-  if (json) stdout.write(`${JSON.stringify(result)}\n`);
-  else {
-    stdout.write(
-      `loss ${loss.toFixed(4)} nats, perplexity ${result.perplexity.toFixed(3)}, ` +
-        `${result.bitsPerByte.toFixed(3)} bits a byte (step ${position.step}, ${text.length} bytes of ${corpus.name})\n`,
+  if (json) return void stdout.write(`${JSON.stringify(result)}\n`);
+  const bits = isBytes ? `, ${(loss / Math.LN2).toFixed(3)} bits a byte` : "";
+  stdout.write(
+    `loss ${loss.toFixed(4)} nats, perplexity ${perplexity.toFixed(3)} a ${unit}${bits} ` +
+      `(step ${position.step}, ${symbols.length} ${unit}s of ${name})\n`,
+  );
+}
+
+/** What a level's symbols are called. */
+const symbolNames = { bytes: "byte", characters: "character", words: "word", gpt2: "byte pair" } as const;
+
+async function ownPart(
+  { config, tokenizer }: LanguageSession,
+  position: Position,
+  part: TextPart,
+  stderr: CommandContext["stderr"],
+) {
+  const { loadLanguage } = await import("../language-data.ts");
+  const data = await loadLanguage(config, tokenizer);
+  if (data.sha256 !== position.corpus) {
+    stderr.write(
+      `logrung: the text has changed since this run was trained; scoring its ${part} part as it is now\n`,
     );
   }
+  const symbols = data[part];
+  if (symbols === null) throw new UsageError(`--part test: ${data.name} has no test part`);
+  return { name: data.name, symbols };
 }
 
 /** All test images, however few the run's validations took. */
@@ -108,8 +140,8 @@ function* interruptible<T>(items: Iterable<T>, signal: AbortSignal): Generator<T
 
 export const command: Command = {
   name: "eval",
-  summary: "score a run's model: loss, and perplexity and bits a byte, or accuracy",
-  usage: "eval <run> [--data <file>] [--data-dir <folder>] [--checkpoint step-<n>]",
+  summary: "score a run's model: loss, and perplexity (of bytes: bits a byte, too), or accuracy",
+  usage: "eval <run> [--data <file> | --part validation|test] [--data-dir <folder>] [--checkpoint step-<n>]",
   options: [
     {
       name: "data",
@@ -118,10 +150,16 @@ export const command: Command = {
       doc: "score this text instead of the run's validation part",
     },
     {
+      name: "part",
+      type: "string",
+      placeholder: "validation|test",
+      doc: "part of the run's text; default validation",
+    },
+    {
       name: "data-dir",
       type: "string",
       placeholder: "<folder>",
-      doc: "where the images of a run lie now; default where they lay",
+      doc: "where the data set of a run lies now; default where it lay",
     },
     {
       name: "checkpoint",

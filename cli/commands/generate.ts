@@ -23,7 +23,7 @@ async function run(context: CommandContext): Promise<void> {
   const [folder] = positionals;
   const { resolve } = await import("node:path");
   const { expectLanguage, openRun } = await import("../session.ts");
-  const { byteTokenizer } = await import("../../src/data/byte-tokenizer.ts");
+  const { promptSymbols } = await import("../prompt.ts");
   const { sample } = await import("../../src/models/sample.ts");
   const { breathe } = await import("../../src/train/breathe.ts");
   const { printable } = await import("../printable.ts");
@@ -31,7 +31,7 @@ async function run(context: CommandContext): Promise<void> {
   const path = resolve(cwd, folder);
   const opened = await openRun(path, checkpoint);
   try {
-    const { config, device, policy, trainer, position } = expectLanguage(opened, "generate");
+    const { config, device, policy, trainer, tokenizer, position } = expectLanguage(opened, "generate");
     const prompt = typeof values.prompt === "string" ? values.prompt : config.sample.prompt;
     if (prompt === "") throw new UsageError("--prompt is empty, wants at least one character");
     const options = {
@@ -40,7 +40,7 @@ async function run(context: CommandContext): Promise<void> {
       topK: numberOf(values, "top-k", config.sample.topK),
       seed: numberOf(values, "seed", config.seed),
     };
-    const stream = byteTokenizer.stream();
+    const stream = tokenizer.stream();
     let text = "";
     const show = stdout.isTTY === true ? printable : String;
     const say = (piece: string): void => {
@@ -49,7 +49,7 @@ async function run(context: CommandContext): Promise<void> {
     };
     if (!json) stdout.write(show(prompt));
     await trainer.evaluating(async () => {
-      const symbols = sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options);
+      const symbols = sample(device, trainer.model, policy, promptSymbols(tokenizer, prompt), options);
       for await (const symbol of symbols) {
         say(stream.push([symbol]));
         await breathe();
@@ -75,7 +75,7 @@ export const command: Command = {
       name: "length",
       type: "string",
       placeholder: "<n>",
-      doc: "bytes to draw; default the run's sample.length",
+      doc: "symbols to draw; default the run's sample.length",
     },
     {
       name: "temperature",

@@ -26,13 +26,14 @@ function requestOf({ positionals, values, config }: CommandContext): TrainReques
     throw new UsageError("a resumed run stays in its folder; leave out --output (the folder may be moved)");
   }
   const gives = (name: string): boolean => config.some(({ key }) => key === name);
-  if (resume === undefined && source === undefined && !gives("data.path") && !gives("data.name")) {
+  const givesText = gives("data.path") || gives("data.set");
+  if (resume === undefined && source === undefined && !givesText && !gives("data.name")) {
     throw new UsageError(
       "train what? Name a recipe (own-source, text, fashion-mnist-mlp, …), a config.json, or a text: --data <file>",
     );
   }
   return {
-    source: source ?? (gives("data.path") && resume === undefined ? "text" : undefined),
+    source: source ?? (givesText && resume === undefined ? "text" : undefined),
     assignments: config,
     resume,
     checkpoint,

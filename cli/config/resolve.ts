@@ -106,10 +106,10 @@ export async function resolveConfig(
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
   const config = check(given);
-  const needsText =
-    config.task === "language" && config.data.path === undefined && recipe?.builtInData !== true;
-  if (needsText && request.base === undefined) {
-    throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt']);
+  const { task, data } = config;
+  const needsText = task === "language" && data.path === undefined && data.set === undefined;
+  if (needsText && recipe?.builtInData !== true && request.base === undefined) {
+    throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt, or --data.set']);
   }
   return completed(config, rules, cwd);
 }
@@ -124,8 +124,10 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 }
 
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
-  if (config.task === "language") checkModel(config);
-  else checkImages(config);
+  if (config.task === "language") {
+    checkModel(config);
+    checkText(config);
+  } else checkImages(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);
@@ -176,9 +178,13 @@ function located(config: ParsedConfig, cwd: string): ParsedConfig {
     const { dir } = config.data;
     return dir === undefined ? config : { ...config, data: { ...config.data, dir: resolve(cwd, dir) } };
   }
-  const { path } = config.data;
-  if (path === undefined) return config;
-  return { ...config, data: { ...config.data, path: [path].flat().map((one) => resolve(cwd, one)) } };
+  const { path, dir, vocabulary, validation } = config.data;
+  const places = Object.entries({ dir, vocabulary, validation }).flatMap(([key, place]) =>
+    place === undefined ? [] : [[key, resolve(cwd, place)]],
+  );
+  const data = { ...config.data, ...Object.fromEntries(places) };
+  if (path === undefined) return { ...config, data };
+  return { ...config, data: { ...data, path: [path].flat().map((one) => resolve(cwd, one)) } };
 }
 
 async function baseLayer(
@@ -247,6 +253,19 @@ function checkModel({ model }: ParsedLanguageConfig): void {
   throw new ConfigError([
     `"model.width" is ${model.width}, wants a multiple of "model.heads", ${model.heads}`,
   ]);
+}
+
+/** A text comes from one place, and bytes that are no text have no words. */
+function checkText({ data }: ParsedLanguageConfig): void {
+  const { path, set, validation, encoding, level } = data;
+  if (set !== undefined && (path !== undefined || validation !== undefined))
+    throw new ConfigError([
+      `"data.set" is "${set}", and "data.${path === undefined ? "validation" : "path"}" is given too: wants one of them`,
+    ]);
+  if (validation !== undefined && path === undefined)
+    throw new ConfigError(['"data.validation" is given, "data.path" is not']);
+  if (encoding === "bytes" && level !== "bytes")
+    throw new ConfigError([`"data.encoding" is "bytes", but "data.level" is "${level}": wants utf-8`]);
 }
 
 /** Mean and deviation are one number a channel; dropout is for architectures that drop. */

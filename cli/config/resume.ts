@@ -23,10 +23,13 @@ export function resumeConflicts(saved: JsonObject, wanted: TrainConfig): string[
   );
 }
 
+/** Where the data lie. */
+const places = new Set(["path", "dir", "vocabulary", "validation"]);
+
 /** JSON whose text does not depend on the order of keys, without the place of the data. */
 function canonical(name: string, value: unknown): string | undefined {
   return JSON.stringify(value, (key, inner: unknown) => {
-    if (name === "data" && (key === "path" || key === "dir")) return undefined;
+    if (name === "data" && places.has(key)) return undefined;
     return isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted()) : inner;
   });
 }

@@ -4,6 +4,7 @@ import { imagePresets } from "../../src/models/image-presets.ts";
 import { scheduleNames } from "../../src/optim/schedules.ts";
 import { zerosChoices } from "../../src/optim/zeros.ts";
 import { imageSets } from "../image-sets.ts";
+import { textLevels, textSets } from "../language-data.ts";
 
 /** The names of a registry, for `z.enum`. @throws Error when it is empty. */
 function keysOf(registry: Readonly<Record<string, unknown>>): [string, ...string[]] {
@@ -25,7 +26,24 @@ const text = z.strictObject({
     .union([z.string(), z.array(z.string()).min(1)])
     .optional()
     .describe("text file, folder or pattern; give it again for more"),
+  set: z
+    .enum(keysOf(textSets))
+    .optional()
+    .describe("registered text with parts of its own, in place of path"),
+  dir: z.string().optional().describe("folder of data sets, or of the official files themselves"),
+  level: z.enum(textLevels).default("bytes").describe("what a symbol is"),
+  vocabulary: z
+    .string()
+    .optional()
+    .describe(
+      "folder of the level's vocabulary (encoder.json and vocab.bpe, words.txt, characters.json); " +
+        "default the set gpt2-bpe, or what the training text holds",
+    ),
   encoding: z.enum(["utf-8", "bytes"]).default("utf-8").describe("utf-8 refuses a file that is no text"),
+  validation: z
+    .string()
+    .optional()
+    .describe("text or token file to validate on; default the last part of path"),
   validationFraction: fraction("last part of the text, kept for validation").gt(0).default(0.1),
 });
 

@@ -35,7 +35,7 @@ export async function prepareImages(config: ImagesConfig): Promise<Prepared> {
   const training = firstImages(whole, orAll(data.limit, whole));
   const parts = { training, validation: await loadTestImages(config) };
   const open = async (): Promise<Work> => workOf(await openImages(config), parts);
-  return { name: training.name, sha256: await imagesDigest(training), open };
+  return { name: training.name, sha256: await imagesDigest(training), tokenizerFiles: {}, open };
 }
 
 /** The configuration's, or the set's own. */

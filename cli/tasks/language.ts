@@ -1,8 +1,6 @@
 /** Training a language model on a text. */
-import { byteTokenizer } from "../../src/data/byte-tokenizer.ts";
-import { splitCorpus, type Corpus, type Split } from "../../src/data/corpus.ts";
-import { loadOwnSource } from "../../src/data/own-source.ts";
-import { loadText } from "../../src/data/text.ts";
+import type { LanguageData } from "../../src/data/language-data.ts";
+import type { Tokenizer } from "../../src/data/tokenizer.ts";
 import { sample } from "../../src/models/sample.ts";
 import { breathe } from "../../src/train/breathe.ts";
 import { textFeed } from "../../src/train/language-trainer.ts";
@@ -10,36 +8,41 @@ import { trainingLoop } from "../../src/train/loop.ts";
 import { formatCount } from "../../src/train/progress.ts";
 import type { Sample } from "../../src/train/run-summary.ts";
 import type { LanguageConfig } from "../config/resolve.ts";
+import { loadLanguage } from "../language-data.ts";
+import { promptSymbols } from "../prompt.ts";
 import { openLanguage, type LanguageSession } from "../session.ts";
 import type { Prepared, Work } from "./work.ts";
 
-/** The text a configuration names, or the project's own. */
-export function loadCorpus({ data }: LanguageConfig): Promise<Corpus> {
-  return data.path === undefined ? loadOwnSource() : loadText(data.path, { encoding: data.encoding });
+/**
+ * Reads the text.
+ *
+ * @param kept  the tokeniser of a run that goes on.
+ * @throws what {@link loadLanguage} throws.
+ */
+export async function prepareLanguage(config: LanguageConfig, kept?: Tokenizer): Promise<Prepared> {
+  const data = await loadLanguage(config, kept);
+  const { name, sha256, tokenizer } = data;
+  const open = async (): Promise<Work> => workOf(await openLanguage(config, tokenizer), data);
+  return { name, sha256, tokenizerFiles: tokenizer.files, open };
 }
 
-export function splitOf(config: LanguageConfig, corpus: Corpus): Split {
-  return splitCorpus(corpus, config.model.context, config.data.validationFraction);
-}
+/** What a text's length is counted in, by level. */
+const units = { bytes: "bytes", characters: "characters", words: "words", gpt2: "byte pairs" } as const;
 
-/** Reads the text. @throws DataError for one that is too short. */
-export async function prepareLanguage(config: LanguageConfig): Promise<Prepared> {
-  const corpus = await loadCorpus(config);
-  const split = splitOf(config, corpus);
-  const open = async (): Promise<Work> => workOf(await openLanguage(config), corpus, split);
-  return { name: corpus.name, sha256: corpus.sha256, open };
-}
-
-function workOf(session: LanguageSession, corpus: Corpus, split: Split): Work {
+function workOf(session: LanguageSession, data: LanguageData): Work {
   const { config, trainer } = session;
   const { layers, width, heads, context } = config.model;
   const { seed, batch: rows, evaluate } = config;
-  const feed = textFeed(split, { seed, rows, context, limit: evaluate.batches });
+  const feed = textFeed(data, { seed, rows, context, limit: evaluate.batches });
+  const length = data.training.length + data.validation.length + (data.test?.length ?? 0);
+  const unit = units[config.data.level];
+  // Refused now rather than at the end.
+  if (config.sample.length > 0) promptSymbols(session.tokenizer, promptOf(config));
   return {
     session,
     sizes: `${layers} layers, width ${width}, ${heads} heads, context ${context}`,
-    data: `text     ${corpus.name}, ${formatCount(corpus.bytes.length)} bytes`,
-    loop: (options) => trainingLoop({ ...options, trainer, feed }),
+    data: `text     ${data.name}, ${formatCount(length)} ${unit}, ${formatCount(trainer.model.vocabulary)} different`,
+    loop: (options) => trainingLoop({ ...options, trainer, feed }).finally(() => data.close()),
     figures({ validation, rate }) {
       const loss = validation?.loss ?? Number.NaN;
       return { validation: { loss, perplexity: Math.exp(loss) }, tokensPerSecond: rate };
@@ -48,18 +51,21 @@ function workOf(session: LanguageSession, corpus: Corpus, split: Split): Work {
   };
 }
 
+const promptOf = ({ sample: { prompt } }: LanguageConfig): string => (prompt === "" ? "\n" : prompt);
+
 /** What the model writes; shorter where the user stops it. */
 async function sampleOf(
-  { config, device, policy, trainer }: LanguageSession,
+  { config, device, policy, trainer, tokenizer }: LanguageSession,
   signal: AbortSignal,
 ): Promise<Sample | null> {
   const { length, temperature, topK } = config.sample;
   if (length === 0) return null;
-  const prompt = config.sample.prompt === "" ? "\n" : config.sample.prompt;
-  const stream = byteTokenizer.stream();
+  const prompt = promptOf(config);
+  const symbols = promptSymbols(tokenizer, prompt);
+  const stream = tokenizer.stream();
   const options = { length, temperature, topK, seed: config.seed };
   let text = "";
-  for await (const symbol of sample(device, trainer.model, policy, byteTokenizer.encode(prompt), options)) {
+  for await (const symbol of sample(device, trainer.model, policy, symbols, options)) {
     text += stream.push([symbol]);
     await breathe();
     if (signal.aborted) break;

@@ -9,6 +9,8 @@ export interface Prepared {
   readonly name: string;
   /** Of all data that steps can see; a checkpoint keeps it, so that a run does not go on with others. */
   readonly sha256: string;
+  /** What the run's folder keeps of a tokeniser, by file name. Empty where there is none. */
+  readonly tokenizerFiles: Readonly<Record<string, string>>;
   open(): Promise<Work>;
 }
 

@@ -1,6 +1,6 @@
 /** Language modelling as a task: windows of a text, and what follows each symbol. */
 import { sequentialBatches, trainingBatch, type Batch } from "../data/batches.ts";
-import type { Split } from "../data/corpus.ts";
+import type { LanguageData } from "../data/language-data.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Pass } from "../nn/pass.ts";
 import { crossEntropy } from "../ops/cross-entropy.ts";
@@ -45,7 +45,7 @@ function parts(batch: Batch, count: number): Batch[] {
 
 /** Windows drawn at random for training, one after the other for validation. */
 export function textFeed(
-  data: Split,
+  data: Pick<LanguageData, "training" | "validation">,
   options: {
     readonly seed: number;
     /** Windows a batch. */

@@ -3,6 +3,7 @@
  *
  *   config.json                      what was asked for, every default resolved
  *   environment.json                 what it ran on; one entry a session
+ *   tokenizer/                       the vocabulary of a language model, where its symbols are not bytes
  *   metrics.jsonl                    one line a step
  *   checkpoints/step-<n>.safetensors codes, scales, optimiser state, position
  *   summary.json                     the figures at the end, the sample, the weights' histogram
