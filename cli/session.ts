@@ -93,10 +93,10 @@ async function opened<T>(
 
 /** Builds the language model of a configuration with fresh weights, in the formats of its policy. */
 export async function openLanguage(config: LanguageConfig, tokenizer: Tokenizer): Promise<LanguageSession> {
-  const { dropout: _, name, ...sizes } = config.model;
+  const { dropout: _, preset: __, name, ...sizes } = config.model;
   const all = { ...sizes, vocabulary: tokenizer.vocabulary };
   const made = await opened(config, (options, device) =>
-    createTrainer({ ...options, model: models[name].build(device, all, config.seed) }),
+    createTrainer({ ...options, model: models[name as keyof typeof models].build(device, all, config.seed) }),
   );
   return { ...made, task: "language", config, tokenizer };
 }

@@ -5,6 +5,9 @@ import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
 import { imagePresets } from "../../src/models/image-presets.ts";
+import { languagePresets } from "../../src/models/language-presets.ts";
+import type { LanguageModelConfig } from "../../src/models/model.ts";
+import { models } from "../../src/models/models.generated.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
 import { parsePolicy } from "../../src/precision/parse-policy.ts";
@@ -45,8 +48,13 @@ interface Resolved {
   readonly precision: string | JsonObject;
 }
 
+/** A language model's architecture with all of its sizes. */
+export type LanguageModelOptions = ParsedLanguageConfig["model"] &
+  Pick<LanguageModelConfig, "init"> & { readonly hidden: number };
+
 /** A configuration of a language model in which nothing is left open. */
-export type LanguageConfig = Omit<ParsedLanguageConfig, keyof Resolved> & Resolved;
+export type LanguageConfig = Omit<ParsedLanguageConfig, keyof Resolved | "model"> &
+  Resolved & { readonly model: LanguageModelOptions };
 /** The same of a model of images. */
 export type ImagesConfig = Omit<ParsedImagesConfig, keyof Resolved> & Resolved;
 
@@ -105,13 +113,21 @@ export async function resolveConfig(
   const { assignments = [], cwd = process.cwd() } = request;
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
-  const config = check(given);
+  const config = check(withPreset(given));
   const { task, data } = config;
   const needsText = task === "language" && data.path === undefined && data.set === undefined;
   if (needsText && recipe?.builtInData !== true && request.base === undefined) {
     throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt, or --data.set']);
   }
   return completed(config, rules, cwd);
+}
+
+/** Sizes of the model's preset under those that are given. */
+function withPreset(given: JsonObject): JsonObject {
+  const { model } = given;
+  const preset = isJsonObject(model) ? model.preset : undefined;
+  if (typeof preset !== "string" || !Object.hasOwn(languagePresets, preset)) return given;
+  return mergeLayers({ model: { ...languagePresets[preset] } }, given);
 }
 
 /**
@@ -124,17 +140,14 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 }
 
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
-  if (config.task === "language") {
-    checkModel(config);
-    checkText(config);
-  } else checkImages(config);
+  if (config.task === "language") checkText(config);
+  else checkImages(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);
   if (config.average.decay > 0) format(config.average.format);
   const optimizer = resolveOptimizer("optimizer", config.optimizer, rules);
-  return {
-    ...located(config, cwd),
+  const shared = {
     optimizer,
     exempt: {
       ...config.exempt,
@@ -144,6 +157,22 @@ function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): Train
     precision,
     ...(config.output !== undefined && { output: resolve(cwd, config.output) }),
   };
+  return config.task === "language"
+    ? { ...located(config, cwd), model: resolveModel(config), ...shared }
+    : { ...located(config, cwd), ...shared };
+}
+
+/** Fills in what depends on the architecture. */
+function resolveModel({ model }: ParsedLanguageConfig): LanguageModelOptions {
+  const { name, width, heads } = model;
+  const definition = models[name as keyof typeof models];
+  if (width % heads !== 0)
+    throw new ConfigError([`"model.width" is ${width}, wants a multiple of "model.heads", ${heads}`]);
+  const { inits } = definition;
+  const { init = inits[0], hidden = definition.hidden(width) } = model;
+  if (!inits.includes(init))
+    throw new ConfigError([`"model.init" is "${init}", ${name} wants ${inits.join(" or ")}`]);
+  return { ...model, init, hidden };
 }
 
 /** Options that are not named are the run's own where the rule is. */
@@ -173,7 +202,7 @@ function resolvePrecision({ precision, optimizer }: ParsedConfig, rules: ConfigR
 const noRecipe = "custom";
 
 /** With absolute paths, so that a run can be resumed from any folder. */
-function located(config: ParsedConfig, cwd: string): ParsedConfig {
+function located<C extends ParsedConfig>(config: C, cwd: string): C {
   if (config.task === "images") {
     const { dir } = config.data;
     return dir === undefined ? config : { ...config, data: { ...config.data, dir: resolve(cwd, dir) } };
@@ -246,13 +275,6 @@ function keysUnder(path: string, task: TaskName): string[] {
   const depth = path === "" ? 1 : path.split(".").length + 1;
   const below = configKeys(task).filter(({ key }) => path === "" || key.startsWith(`${path}.`));
   return [...new Set(below.map(({ key }) => key.split(".").slice(0, depth).join(".")))];
-}
-
-function checkModel({ model }: ParsedLanguageConfig): void {
-  if (model.width % model.heads === 0) return;
-  throw new ConfigError([
-    `"model.width" is ${model.width}, wants a multiple of "model.heads", ${model.heads}`,
-  ]);
 }
 
 /** A text comes from one place, and bytes that are no text have no words. */

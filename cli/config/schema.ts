@@ -1,6 +1,9 @@
 /** The training configuration: the one description behind config files, flags, help and JSON schema. */
 import * as z from "zod";
 import { imagePresets } from "../../src/models/image-presets.ts";
+import { languagePresets } from "../../src/models/language-presets.ts";
+import { languageInits } from "../../src/models/model.ts";
+import { models } from "../../src/models/models.generated.ts";
 import { scheduleNames } from "../../src/optim/schedules.ts";
 import { zerosChoices } from "../../src/optim/zeros.ts";
 import { imageSets } from "../image-sets.ts";
@@ -69,15 +72,22 @@ const imageModel = z.strictObject({
 });
 
 const languageModel = z.strictObject({
-  name: z.enum(["gpt2"]).default("gpt2").describe("architecture"),
+  name: z.enum(keysOf(models)).default("gpt2").describe("architecture"),
+  preset: z.enum(keysOf(languagePresets)).optional().describe("published sizes, where others are not given"),
   layers: count(1, "transformer blocks").default(4),
   width: count(1, "numbers that stand for one symbol; a multiple of heads").default(128),
   heads: count(1, "attention heads").default(4),
   context: count(1, "symbols the model sees at once").default(128),
+  hidden: count(
+    1,
+    "inner width of each block; default 4 times width for gpt2, width for transformer-lm",
+  ).optional(),
   init: z
-    .enum(["fan-in", "gpt2"])
-    .default("fan-in")
-    .describe("initial deviations: 1/sqrt(inputs), or 0.02 for all"),
+    .enum(languageInits)
+    .optional()
+    .describe(
+      "initial values: gpt2 has deviations of 1/sqrt(inputs) (fan-in, the default) or 0.02 for all (gpt2); transformer-lm PyTorch's",
+    ),
   dropout: fraction("part of the activations dropped while training").default(0),
   recompute: z
     .boolean()

@@ -4,7 +4,9 @@ import { recipe as cifar10Vit } from "./cifar10-vit.ts";
 import { recipe as fashionMnistConv } from "./fashion-mnist-conv.ts";
 import { recipe as fashionMnistMlp } from "./fashion-mnist-mlp.ts";
 import { recipe as ownSource } from "./own-source.ts";
+import { recipe as shakespeareGpt2Bpe } from "./shakespeare-gpt2-bpe.ts";
 import { recipe as text } from "./text.ts";
+import { recipe as wikitext2Transformer } from "./wikitext2-transformer.ts";
 
 /** Every module of this folder that exports `recipe`, by file name. */
 export const recipes = {
@@ -13,5 +15,7 @@ export const recipes = {
   "fashion-mnist-conv": fashionMnistConv,
   "fashion-mnist-mlp": fashionMnistMlp,
   "own-source": ownSource,
+  "shakespeare-gpt2-bpe": shakespeareGpt2Bpe,
   text,
+  "wikitext2-transformer": wikitext2Transformer,
 } as const;

@@ -1,162 +1,143 @@
 /** GPT-2: a decoder-only transformer with pre-norm blocks, learnt positions and a tied output. */
-import { ParameterSet } from "../nn/parameter-set.ts";
+import {
+  embeddingLayer,
+  layerNormLayer,
+  linearLayer,
+  plainLayer,
+  type Initialise,
+  type LayerSpec,
+} from "../nn/layer-specs.ts";
+import { last, Layers } from "../nn/layers.ts";
 import { precisionAt, type Pass } from "../nn/pass.ts";
 import { add } from "../ops/add.ts";
 import { causalAttention } from "../ops/attention.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
 import { gelu } from "../ops/gelu.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
-import type { LayerPrecision } from "../ops/operand.ts";
 import type { Device } from "../tensor/device.ts";
-import type { Parameter } from "../tensor/parameter.ts";
 import { recomputed } from "../tensor/recompute.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
-import type { LanguageModel, LanguageModelConfig, LanguageModelDefinition } from "./model.ts";
+import {
+  checkSizes,
+  type LanguageModel,
+  type LanguageModelConfig,
+  type LanguageModelDefinition,
+} from "./model.ts";
 
-interface Affine {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-}
+/** ε of every layer norm; `layer_norm_epsilon` of GPT-2's configuration. */
+const EPSILON = 1e-5;
 
-interface Block {
-  readonly norm1: Affine;
-  readonly qkv: Affine;
-  readonly project: Affine;
-  readonly norm2: Affine;
-  readonly widen: Affine;
-  readonly narrow: Affine;
-}
+/** Tables of symbols and of places: no layers that a policy names. */
+const tables = ["wte", "wpe"] as const;
+
+const hiddenOf = ({ hidden, width }: LanguageModelConfig): number => hidden ?? 4 * width;
 
 /**
- * Parameter names follow GPT-2's: `wte.weight`, `wpe.weight`, `h.0.attn.c_attn.weight`, … Weights are [out, in].
+ * Layers in the order of the forward pass, named as GPT-2's: `wte`, `wpe`, `h.0.attn.c_attn`, … Weights are [out, in].
  *
  * Initial deviations: `fan-in` is 1/√in (1/√width for token embeddings, half that for positions), `gpt2` is 0.02 for
- * all. Projections into the residual stream are divided by √(2 · layers) in both.
+ * all. Projections into the residual stream are divided by √(2 · layers) in both. Biases start at 0.
  */
+function gpt2Layers(config: LanguageModelConfig): LayerSpec[] {
+  checkSizes(model, config);
+  const { vocabulary, context, layers, width, init } = config;
+  const deviation = init === "gpt2" ? 0.02 : width ** -0.5;
+  const positionDeviation = init === "gpt2" ? 0.02 : deviation / 2;
+  const blocks = Array.from({ length: layers }, (_, i) => blockLayers(`h.${i}`, config));
+  return [
+    embeddingLayer("wte", [vocabulary, width], { deviation }),
+    embeddingLayer("wpe", [context, width], { deviation: positionDeviation }),
+    ...blocks.flat(),
+    layerNormLayer("ln_f", width),
+    plainLayer("head"),
+  ];
+}
+
+function blockLayers(name: string, config: LanguageModelConfig): LayerSpec[] {
+  const { width, layers, init } = config;
+  const hidden = hiddenOf(config);
+  const initial =
+    (share: number): Initialise =>
+    (fanIn) => ({
+      weight: { deviation: (init === "gpt2" ? 0.02 : fanIn ** -0.5) * share },
+      bias: { value: 0 },
+    });
+  const residual = initial((2 * layers) ** -0.5);
+  return [
+    layerNormLayer(`${name}.ln_1`, width),
+    linearLayer(`${name}.attn.c_attn`, [width, 3 * width], initial(1)),
+    plainLayer(`${name}.attn`),
+    linearLayer(`${name}.attn.c_proj`, [width, width], residual),
+    layerNormLayer(`${name}.ln_2`, width),
+    linearLayer(`${name}.mlp.c_fc`, [width, hidden], initial(1)),
+    plainLayer(`${name}.mlp.gelu`),
+    linearLayer(`${name}.mlp.c_proj`, [hidden, width], residual),
+  ];
+}
+
 class Gpt2 implements LanguageModel {
-  readonly parameters: readonly Parameter[];
   readonly context: number;
   readonly vocabulary: number;
   readonly layers: readonly string[];
   private readonly device: Device;
-  private readonly heads: number;
-  private readonly tokens: Parameter;
-  private readonly positions: Parameter;
-  private readonly blocks: readonly Block[];
-  private readonly norm: Affine;
-  private readonly recompute: boolean;
+  private readonly config: LanguageModelConfig;
+  private readonly stack: Layers;
 
   constructor(device: Device, config: LanguageModelConfig, seed: number) {
-    const { vocabulary, context, layers, width, heads } = config;
-    const set = new ParameterSet(device, seed);
     this.device = device;
-    this.context = context;
-    this.vocabulary = vocabulary;
-    this.heads = heads;
-    this.recompute = config.recompute ?? false;
-    const deviation = config.init === "gpt2" ? 0.02 : width ** -0.5;
-    const positionDeviation = config.init === "gpt2" ? 0.02 : deviation / 2;
-    this.tokens = set.add("wte.weight", [vocabulary, width], "embedding", { deviation });
-    this.positions = set.add("wpe.weight", [context, width], "embedding", { deviation: positionDeviation });
-    this.blocks = Array.from({ length: layers }, (_, i) => makeBlock(set, `h.${i}`, config));
-    this.norm = makeNorm(set, "ln_f", width);
-    this.parameters = set.list;
-    const inBlocks = this.blocks.flatMap((_, i) => blockLayers.map((layer) => `h.${i}.${layer}`));
-    this.layers = [...inBlocks, "ln_f", "head"];
+    this.context = config.context;
+    this.vocabulary = config.vocabulary;
+    this.config = config;
+    this.stack = new Layers(device, gpt2Layers(config), seed);
+    this.layers = this.stack.names.slice(tables.length);
+  }
+
+  get parameters() {
+    return this.stack.parameters;
   }
 
   logits(ids: Tensor, batch: number, pass: Pass): Tensor {
-    const { tape } = this.device;
+    const { stack, device } = this;
+    const { tape } = device;
     const length = sizeOf(ids.shape) / batch;
     const places = Int32Array.from({ length: batch * length }, (_, i) => i % length);
-    const position = embedding(this.positions.tensor, this.device.tensor(places, [batch * length]));
-    const token = embedding(this.tokens.tensor, ids);
+    const position = embedding(stack.tensor("wpe", "weight"), device.tensor(places, [batch * length]));
+    const token = embedding(stack.tensor("wte", "weight"), ids);
     const sum = add(token, position); // [B T, C]
     tape.discard(token, position);
-    let x = dropout(sum, pass.dropout, pass.key("embedding dropout"));
-    if (x !== sum) tape.discard(sum);
-    this.blocks.forEach((block, i) => {
-      const run = (input: Tensor): Tensor => this.block(input, block, batch, pass, `h.${i}`);
-      x = this.recompute ? recomputed(x, tensorsOf(block), run) : run(x);
-    });
-    const normal = normalise(x, this.norm, precisionAt(pass, "ln_f"));
-    tape.discard(x);
-    const logits = linear(normal, this.tokens.tensor, null, precisionAt(pass, "head")); // [B T, vocabulary]
-    tape.discard(normal);
-    return logits;
+    let x = last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
+    for (let i = 0; i < this.config.layers; i++) {
+      const run = (input: Tensor): Tensor => this.block(input, batch, `h.${i}`, pass);
+      x = this.config.recompute ? recomputed(x, stack.tensorsUnder(`h.${i}`), run) : run(x);
+    }
+    const normal = last(x, (input) => stack.layerNorm(input, "ln_f", pass, EPSILON));
+    const head = stack.tensor("wte", "weight");
+    return last(normal, (input) => linear(input, head, null, precisionAt(pass, "head"))); // [B T, vocabulary]
   }
 
   /** x is discarded: the block is the last to read it. */
-  private block(x: Tensor, block: Block, batch: number, pass: Pass, name: string): Tensor {
-    const { tape } = this.device;
-    const at = (layer: string): LayerPrecision => precisionAt(pass, `${name}.${layer}`);
-    /** Applies an operation that is the last to read its input. */
-    const last = (input: Tensor, operation: (input: Tensor) => Tensor): Tensor => {
-      const result = operation(input);
-      if (result !== input) tape.discard(input);
-      return result;
-    };
-    const apply = (input: Tensor, { weight, bias }: Affine, layer: string): Tensor =>
-      last(input, () => linear(input, weight.tensor, bias.tensor, at(layer)));
+  private block(x: Tensor, batch: number, name: string, pass: Pass): Tensor {
+    const { stack, device } = this;
+    const affine = (input: Tensor, layer: string): Tensor =>
+      last(input, (from) => stack.linear(from, `${name}.${layer}`, pass));
     const drop = (input: Tensor, place: string): Tensor =>
-      last(input, () => dropout(input, pass.dropout, pass.key(`${name}.${place} dropout`)));
-    const join = (stream: Tensor, input: Tensor): Tensor =>
-      last(stream, () => last(input, () => add(stream, input)));
-
-    const a = normalise(x, block.norm1, at("ln_1"));
-    const qkv = apply(a, block.qkv, "attn.c_attn");
-    const heads = last(qkv, () => causalAttention(qkv, batch, this.heads, at("attn")));
-    const attended = join(x, drop(apply(heads, block.project, "attn.c_proj"), "attn"));
-    const b = normalise(attended, block.norm2, at("ln_2"));
-    const wide = last(apply(b, block.widen, "mlp.c_fc"), (input) => gelu(input, at("mlp.gelu"))); // [B T, 4 C]
-    return join(attended, drop(apply(wide, block.narrow, "mlp.c_proj"), "mlp"));
+      last(input, (from) => dropout(from, pass.dropout, pass.key(`${name}.${place} dropout`)));
+    const join = (stream: Tensor, input: Tensor): Tensor => {
+      const sum = add(stream, input);
+      device.tape.discard(stream, input);
+      return sum;
+    };
+    const a = stack.layerNorm(x, `${name}.ln_1`, pass, EPSILON);
+    const qkv = affine(a, "attn.c_attn");
+    const heads = last(qkv, (input) =>
+      causalAttention(input, batch, this.config.heads, precisionAt(pass, `${name}.attn`)),
+    );
+    const attended = join(x, drop(affine(heads, "attn.c_proj"), "attn"));
+    const b = stack.layerNorm(attended, `${name}.ln_2`, pass, EPSILON);
+    const wide = last(affine(b, "mlp.c_fc"), (input) => gelu(input, precisionAt(pass, `${name}.mlp.gelu`)));
+    return join(attended, drop(affine(wide, "mlp.c_proj"), "mlp")); // wide: [B T, hidden]
   }
-}
-
-const normalise = (x: Tensor, { weight, bias }: Affine, precision: LayerPrecision): Tensor =>
-  layerNorm(x, weight.tensor, bias.tensor, undefined, precision);
-
-const tensorsOf = (block: Block): Tensor[] =>
-  Object.values<Affine>({ ...block }).flatMap(({ weight, bias }) => [weight.tensor, bias.tensor]);
-
-/** What asks for a precision in one block. */
-const blockLayers = [
-  "ln_1",
-  "attn.c_attn",
-  "attn",
-  "attn.c_proj",
-  "ln_2",
-  "mlp.c_fc",
-  "mlp.gelu",
-  "mlp.c_proj",
-] as const;
-
-function makeNorm(set: ParameterSet, name: string, width: number): Affine {
-  return {
-    weight: set.add(`${name}.weight`, [width], "norm", { value: 1 }),
-    bias: set.add(`${name}.bias`, [width], "bias", { value: 0 }),
-  };
-}
-
-function makeBlock(set: ParameterSet, name: string, config: LanguageModelConfig): Block {
-  const { width, layers, init } = config;
-  const affine = (layer: string, out: number, from: number, share = 1): Affine => ({
-    weight: set.add(`${name}.${layer}.weight`, [out, from], "matrix", {
-      deviation: (init === "gpt2" ? 0.02 : from ** -0.5) * share,
-    }),
-    bias: set.add(`${name}.${layer}.bias`, [out], "bias", { value: 0 }),
-  });
-  const residual = (2 * layers) ** -0.5;
-  return {
-    norm1: makeNorm(set, `${name}.ln_1`, width),
-    qkv: affine("attn.c_attn", 3 * width, width),
-    project: affine("attn.c_proj", width, width, residual),
-    norm2: makeNorm(set, `${name}.ln_2`, width),
-    widen: affine("mlp.c_fc", 4 * width, width),
-    narrow: affine("mlp.c_proj", width, 4 * width, residual),
-  };
 }
 
 /**
@@ -165,23 +146,14 @@ function makeBlock(set: ParameterSet, name: string, config: LanguageModelConfig)
  * @throws RangeError when a size is not a positive integer or the width does not divide by the heads.
  * @source Radford et al. 2019, Language models are unsupervised multitask learners.
  */
-export function gpt2(device: Device, config: LanguageModelConfig, seed: number): LanguageModel {
-  for (const key of ["vocabulary", "context", "layers", "width", "heads"] as const) {
-    const value = config[key];
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`logrung: gpt2's ${key} is ${value}, wants a positive integer`);
-    }
-  }
-  if (config.width % config.heads !== 0) {
-    throw new RangeError(
-      `logrung: gpt2's width ${config.width} does not divide by its ${config.heads} heads`,
-    );
-  }
-  return new Gpt2(device, config, seed);
-}
+export const gpt2 = (device: Device, config: LanguageModelConfig, seed: number): LanguageModel =>
+  new Gpt2(device, config, seed);
 
 export const model: LanguageModelDefinition = {
   name: "gpt2",
   summary: "decoder-only transformer: pre-norm blocks, learnt positions, tied output",
+  inits: ["fan-in", "gpt2"],
+  hidden: (width) => 4 * width,
+  layers: gpt2Layers,
   build: gpt2,
 };

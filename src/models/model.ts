@@ -1,4 +1,5 @@
 /** What training needs of a model. */
+import { countParameters, type LayerSpec } from "../nn/layer-specs.ts";
 import type { Pass } from "../nn/pass.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -20,6 +21,10 @@ export interface LanguageModel {
   logits(ids: Tensor, batch: number, pass: Pass): Tensor;
 }
 
+/** Ways to draw initial weights; an architecture knows some of them. */
+export const languageInits = ["fan-in", "gpt2", "pytorch"] as const;
+export type LanguageInit = (typeof languageInits)[number];
+
 /** Sizes that every language model is built from. */
 export interface LanguageModelConfig {
   readonly vocabulary: number;
@@ -27,7 +32,9 @@ export interface LanguageModelConfig {
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
-  readonly init: "fan-in" | "gpt2";
+  readonly init: LanguageInit;
+  /** Inner width of each block's two linear layers; default the architecture's. */
+  readonly hidden?: number;
   /** Keeps only the input of each block for the backward pass and computes the block again there. Default false. */
   readonly recompute?: boolean;
 }
@@ -37,6 +44,35 @@ export interface LanguageModelDefinition {
   readonly name: string;
   /** One line for lists. */
   readonly summary: string;
+  /** Ways to draw its initial weights, the usual one first. */
+  readonly inits: readonly [LanguageInit, ...LanguageInit[]];
+  /** Usual inner width of its blocks. */
+  hidden(width: number): number;
+  /** Its layers, described and not made. @throws RangeError for sizes that do not fit. */
+  layers(config: LanguageModelConfig): readonly LayerSpec[];
   /** Fresh float32 parameters, drawn from the seed. @throws RangeError for sizes that do not fit. */
   build(device: Device, config: LanguageModelConfig, seed: number): LanguageModel;
+}
+
+/** Parameters of a model that is not made: nothing is allocated. @throws as {@link LanguageModelDefinition.layers}. */
+export const languageParameterCount = (
+  definition: LanguageModelDefinition,
+  config: LanguageModelConfig,
+): number => countParameters(definition.layers(config));
+
+/** @throws RangeError when a size is no positive integer, the width does not divide by the heads, or init is another's. */
+export function checkSizes(
+  { name, inits }: Pick<LanguageModelDefinition, "name" | "inits">,
+  config: LanguageModelConfig,
+): void {
+  for (const key of ["vocabulary", "context", "layers", "width", "heads", "hidden"] as const) {
+    const value = config[key] ?? 1;
+    if (!Number.isInteger(value) || value < 1)
+      throw new RangeError(`logrung: ${name}'s ${key} is ${value}, wants a positive integer`);
+  }
+  const { width, heads, init } = config;
+  if (width % heads !== 0)
+    throw new RangeError(`logrung: ${name}'s width ${width} does not divide by its ${heads} heads`);
+  if (!inits.includes(init))
+    throw new RangeError(`logrung: ${name}'s init is "${init}", wants ${inits.join(" or ")}`);
 }

@@ -60,6 +60,17 @@ const parameter = (
   initial: Initial,
 ): ParameterSpec => ({ name, shape, kind, initial });
 
+/** A table whose rows are looked up by symbol or place; weight [entries, width]. */
+export const embeddingLayer = (
+  name: string,
+  [entries, width]: readonly [number, number],
+  initial: Initial,
+): LayerSpec => ({
+  name,
+  parameters: { weight: parameter(`${name}.weight`, [entries, width], "embedding", initial) },
+  buffers: {},
+});
+
 /** y = x wᵀ + b; weight [to, from]. */
 export function linearLayer(
   name: string,

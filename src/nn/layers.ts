@@ -65,6 +65,12 @@ export class Layers {
     return tensor;
   }
 
+  /** The parameters of all layers whose names begin with this one and a dot. */
+  tensorsUnder(name: string): Tensor[] {
+    const below = [...this.byName].filter(([layer]) => layer.startsWith(`${name}.`));
+    return below.flatMap(([, { parameters }]) => Object.values(parameters).map(({ tensor }) => tensor));
+  }
+
   private find(layer: string, role: string): Tensor | null {
     return this.layer(layer).parameters[role]?.tensor ?? null;
   }

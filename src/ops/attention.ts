@@ -1,5 +1,6 @@
 /** Multi-head self-attention. */
 import type { LayerPolicy } from "../precision/policy.ts";
+import type { Key } from "../random/stream.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import { headsOf } from "./attention-layout.ts";
 import { fusedSelfAttention } from "./fused-attention.ts";
@@ -12,7 +13,16 @@ export const causalAttention = (
   batch: number,
   heads: number,
   precision: LayerPrecision | null = null,
-): Tensor => selfAttention(qkv, batch, heads, true, precision);
+  drop: ProbabilityDropout = {},
+): Tensor => selfAttention(qkv, batch, heads, true, precision, drop);
+
+/** Dropping of attention's probabilities. */
+export interface ProbabilityDropout {
+  /** Probability of dropping; default 0. */
+  readonly dropout?: number;
+  /** Of the draws; one for every use and step. Wanted where `dropout` > 0. */
+  readonly key?: Key;
+}
 
 /**
  *   P = softmax(Q Kᵀ / √width);   y = P V, each head by itself
@@ -25,6 +35,7 @@ export const causalAttention = (
  * @param heads  number of heads
  * @param causal  whether a token sees those before it and itself only, or all of its sequence
  * @param precision  formats of the products' operands; default float32.
+ * @param drop  applied to P where no operand is rounded; products one by one keep all of it. Default none.
  * @returns [batch · length, heads · width]
  * @throws ShapeError when the sizes do not divide.
  * @source Vaswani et al. 2017, Attention is all you need, equation 1.
@@ -35,12 +46,13 @@ export function selfAttention(
   heads: number,
   causal: boolean,
   precision: LayerPrecision | null = null,
+  drop: ProbabilityDropout = {},
 ): Tensor {
   expectShape("selfAttention", qkv, null, null);
   const h = headsOf(qkv.shape[0], qkv.shape[1], batch, heads, causal);
   return precision !== null && quantisesProducts(precision.policy)
     ? quantisedAttention(qkv, h, precision)
-    : fusedSelfAttention(qkv, batch, heads, causal);
+    : fusedSelfAttention(qkv, batch, heads, causal, drop);
 }
 
 /** Whether a product of activations reads anything but float32. */

@@ -16,6 +16,7 @@ import { linear } from "./linear.ts";
 import { mean } from "./mean.ts";
 import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
+import { scaled } from "./scaled.ts";
 import { smoothedCrossEntropy } from "./smoothed-cross-entropy.ts";
 import { softmax } from "./softmax.ts";
 
@@ -26,6 +27,7 @@ const cases: readonly GradientCase[] = [
   { name: "add of a tensor to itself", shapes: [[3, 5]], run: ([a]) => add(a, a) },
   { name: "gelu", shapes: [[4, 7]], run: ([x]) => gelu(x) },
   { name: "relu", shapes: [[4, 7]], run: ([x]) => relu(x) },
+  { name: "scaled", shapes: [[4, 7]], run: ([x]) => scaled(x, -1.7) },
   { name: "mean", shapes: [[4, 7]], run: ([x]) => mean(x) },
   { name: "dropout", shapes: [[6, 7]], run: ([x]) => dropout(x, 0.4, drop) },
   { name: "softmax", shapes: [[4, 9]], run: ([x]) => softmax(x) },
