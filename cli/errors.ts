@@ -25,6 +25,7 @@ const wrongUse = new Set([
   "ZipError",
   "TokenFileError",
   "TokenizerError",
+  "HuggingFaceError",
   "CheckpointError",
   "SnapshotError",
   "BlockFormatError",

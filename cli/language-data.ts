@@ -163,7 +163,11 @@ export async function tokenizerIn(folder: string, level: TextLevel): Promise<Tok
 async function statedTokenizer({ level, vocabulary, dir }: DataConfig): Promise<Tokenizer | undefined> {
   if (vocabulary !== undefined) return tokenizerIn(vocabulary, level);
   if (level === "bytes") return byteTokenizer;
-  if (level !== "gpt2") return undefined;
+  return level === "gpt2" ? publishedTokenizer(dir) : undefined;
+}
+
+/** GPT-2's byte pairs from the folder of data sets. @throws DataError saying how to get them. */
+export function publishedTokenizer(dir: string | undefined): Promise<Tokenizer> {
   const published = datasets["gpt2-bpe"];
   return published.load(folderOf(published, dataFolder({ dataDir: dir })));
 }

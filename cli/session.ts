@@ -91,13 +91,26 @@ async function opened<T>(
   }
 }
 
-/** Builds the language model of a configuration with fresh weights, in the formats of its policy. */
-export async function openLanguage(config: LanguageConfig, tokenizer: Tokenizer): Promise<LanguageSession> {
+/**
+ * Builds the language model of a configuration, in the formats of its policy.
+ *
+ * @param weights  its float32 weights by name; default fresh ones.
+ */
+export async function openLanguage(
+  config: LanguageConfig,
+  tokenizer: Tokenizer,
+  weights?: ReadonlyMap<string, Float32Array>,
+): Promise<LanguageSession> {
   const { dropout: _, preset: __, name, ...sizes } = config.model;
   const all = { ...sizes, vocabulary: tokenizer.vocabulary };
-  const made = await opened(config, (options, device) =>
-    createTrainer({ ...options, model: models[name as keyof typeof models].build(device, all, config.seed) }),
-  );
+  const made = await opened(config, (options, device) => {
+    const model = models[name as keyof typeof models].build(device, all, config.seed);
+    for (const parameter of model.parameters) {
+      const given = weights?.get(parameter.name);
+      if (given) device.backend.write(parameter.tensor.storage.slice(), given);
+    }
+    return createTrainer({ ...options, model });
+  });
   return { ...made, task: "language", config, tokenizer };
 }
 
@@ -166,6 +179,7 @@ function optimizerOf({ name, ...options }: OptimizerConfig) {
 export interface Position {
   readonly step: number;
   readonly seconds: number;
+  /** Sum of the data; empty where none has been seen. */
   readonly corpus: string;
 }
 

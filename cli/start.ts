@@ -114,7 +114,8 @@ export function expectSameData(
   { config: { task } }: Start,
   loaded: LoadedCheckpoint,
 ): void {
-  if (positionOf(loaded).corpus === sha256) return;
+  const { corpus } = positionOf(loaded);
+  if (corpus === sha256 || corpus === "") return;
   const what = task === "language" ? "text" : "images";
   const [fault, remedy] = otherData[task];
   throw new UsageError(`the ${what} of this run (${name}) ${fault}. ${remedy}`);

@@ -1,7 +1,7 @@
 /** One training run from request to summary: what `logrung train` does. */
 import { FileError } from "../src/io/file-error.ts";
 import { expectFinite } from "../src/train/divergence.ts";
-import { type JsonObject, stringifyNumbers } from "../src/train/json.ts";
+import { stringifyNumbers } from "../src/train/json.ts";
 import type { LoopOptions, LoopResult } from "../src/train/loop.ts";
 import { createProgress, type Progress } from "../src/train/progress.ts";
 import { ladderGroups } from "../src/train/ladder-groups.ts";
@@ -14,6 +14,7 @@ import { exitCodes } from "./errors.ts";
 import { resumeCommand } from "./invocation.ts";
 import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
+import { checkpointOf } from "./run-checkpoint.ts";
 import { restoreSession, tokenizerOf } from "./session.ts";
 import { expectSameData, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
 import { describeState, percent, resultLines, summaryOf, warnings } from "./summary.ts";
@@ -86,22 +87,9 @@ async function runIn(
       showStep(progress, metrics, config.steps, start);
     },
     save: async (step, seconds) => {
-      const tensors = trainer.tensors();
-      await expectFinite(step, tensors);
-      const metadata: JsonObject = {
-        step,
-        seconds,
-        seed: config.seed,
-        corpus: sha256,
-        formats: formatsOf(tensors),
-        trainer: JSON.parse(JSON.stringify(trainer.state)) as JsonObject,
-        config: JSON.parse(JSON.stringify(config)) as JsonObject,
-      };
-      await folder.saveCheckpoint(
-        step,
-        { tensors: await snapshot(tensors), metadata },
-        config.checkpoint.keep,
-      );
+      await expectFinite(step, trainer.tensors());
+      const checkpoint = await checkpointOf(session, { step, seconds, corpus: sha256 });
+      await folder.saveCheckpoint(step, checkpoint, config.checkpoint.keep);
     },
   });
   const result = await loop.finally(() => progress.end());

@@ -127,8 +127,22 @@ export { imagePreset, imagePresets } from "./models/image-presets.ts";
 export { mlp } from "./models/mlp.ts";
 export { resnet, type ResNetConfig } from "./models/resnet.ts";
 export { vit, type VitConfig } from "./models/vit.ts";
-export type { LanguageModel } from "./models/model.ts";
+export {
+  type Gpt2Weights,
+  type HuggingFaceGpt2,
+  HuggingFaceError,
+  readHuggingFaceGpt2,
+  writeHuggingFaceGpt2,
+} from "./models/huggingface-gpt2.ts";
+export { type LanguagePreset, languagePresets } from "./models/language-presets.ts";
+export {
+  type LanguageModel,
+  type LanguageModelConfig,
+  type LanguageModelDefinition,
+  languageParameterCount,
+} from "./models/model.ts";
 export { sample } from "./models/sample.ts";
+export { transformerLm } from "./models/transformer-lm.ts";
 
 export { createGroups, type GroupsSpec } from "./train/parameter-groups.ts";
 export { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./train/image-trainer.ts";

@@ -1,4 +1,5 @@
 // Written by tools/generate-registries.ts; do not edit.
+import { command as convert } from "./convert.ts";
 import { command as data } from "./data.ts";
 import { command as doctor } from "./doctor.ts";
 import { command as evaluate } from "./eval.ts";
@@ -11,6 +12,7 @@ import { command as train } from "./train.ts";
 
 /** Every module of this folder that exports `command`, by file name. */
 export const commands = {
+  convert,
   data,
   doctor,
   "eval": evaluate,

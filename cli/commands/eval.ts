@@ -100,7 +100,7 @@ async function ownPart(
 ) {
   const { loadLanguage } = await import("../language-data.ts");
   const data = await loadLanguage(config, tokenizer);
-  if (data.sha256 !== position.corpus) {
+  if (data.sha256 !== position.corpus && position.corpus !== "") {
     stderr.write(
       `logrung: the text has changed since this run was trained; scoring its ${part} part as it is now\n`,
     );

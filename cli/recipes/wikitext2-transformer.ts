@@ -13,7 +13,12 @@ export const recipe: Recipe = {
     batch: 20,
     steps: 2984,
     optimizer: { name: "madam", lr: 0.01, scale: 2 },
-    groups: [{ pattern: "*" }],
+    // Biases and norms, which products read in float32 whatever the weights are in.
+    groups: [
+      { pattern: "*bias", precision: "fp32" },
+      { pattern: "*norm1.weight", precision: "fp32" },
+      { pattern: "*norm2.weight", precision: "fp32" },
+    ],
     schedule: { name: "step", warmup: 0, interval: 0.5, decay: 0.1 },
     gradientClip: 0,
     evaluate: { every: 746, batches: 311 },
