@@ -236,10 +236,41 @@ it("a run of an older version lacks keys, and may go on", async () => {
   const saved = JSON.parse(JSON.stringify(wanted)) as Record<string, unknown>;
   for (const key of later) delete saved[key];
   const { name, warmup, final } = wanted.schedule;
-  const old = { ...saved, schedule: { name, warmup, final } } as JsonObject;
+  if (wanted.task !== "language") throw new Error("own-source is a text");
+  const { level: _, ...data } = wanted.data;
+  const { hidden: __, ...model } = wanted.model;
+  const old = { ...saved, data, model, schedule: { name, warmup, final } } as JsonObject;
   expect(await resolveConfig({ base: old })).toEqual(wanted);
   expect(resumeConflicts(old, wanted)).toEqual([]);
   expect(resumeConflicts(old, await train("own-source", "--ema=0.9"))).toEqual(["average"]);
+});
+
+describe("a language model's settings", () => {
+  const model = async (...flags: string[]) => {
+    const config = await train("own-source", ...flags);
+    return config.task === "language" ? config.model : undefined;
+  };
+
+  it("take a preset's sizes where others are not given, and the architecture's own", async () => {
+    const sizes = {
+      name: "gpt2",
+      layers: 12,
+      width: 768,
+      heads: 12,
+      hidden: 3072,
+      init: "gpt2",
+      context: 96,
+    };
+    expect(await model("--model.preset=gpt2", "--context=96")).toMatchObject(sizes);
+    const paper = { name: "transformer-lm", width: 200, hidden: 200, init: "pytorch", dropout: 0.2 };
+    expect(await model("--model.preset=wikitext2-transformer")).toMatchObject(paper);
+    expect(await model()).toMatchObject({ name: "gpt2", hidden: 512, init: "fan-in" });
+  });
+
+  it("are refused where the architecture has no such initial values", async () => {
+    const wrong = await faults("own-source", "--model=transformer-lm", "--model.init=gpt2");
+    expect(wrong).toContain('"model.init" is "gpt2", transformer-lm wants pytorch');
+  });
 });
 
 it("resumeConflicts names what must stay", async () => {
