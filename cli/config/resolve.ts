@@ -5,9 +5,6 @@ import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
 import { imagePresets } from "../../src/models/image-presets.ts";
-import { languagePresets } from "../../src/models/language-presets.ts";
-import type { LanguageModelConfig } from "../../src/models/model.ts";
-import { models } from "../../src/models/models.generated.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
 import { parsePolicy } from "../../src/precision/parse-policy.ts";
@@ -19,6 +16,7 @@ import type { Recipe } from "../recipes/recipe.ts";
 import { ConfigError, faultsOf } from "./config-error.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
+import { checkText, type LanguageModelOptions, resolveModel, withPreset } from "./language.ts";
 import { mergeLayers } from "./merge.ts";
 import {
   configSchemas,
@@ -47,10 +45,6 @@ interface Resolved {
   /** As `parsePolicy` takes it. */
   readonly precision: string | JsonObject;
 }
-
-/** A language model's architecture with all of its sizes. */
-export type LanguageModelOptions = ParsedLanguageConfig["model"] &
-  Pick<LanguageModelConfig, "init"> & { readonly hidden: number };
 
 /** A configuration of a language model in which nothing is left open. */
 export type LanguageConfig = Omit<ParsedLanguageConfig, keyof Resolved | "model"> &
@@ -122,14 +116,6 @@ export async function resolveConfig(
   return completed(config, rules, cwd);
 }
 
-/** Sizes of the model's preset under those that are given. */
-function withPreset(given: JsonObject): JsonObject {
-  const { model } = given;
-  const preset = isJsonObject(model) ? model.preset : undefined;
-  if (typeof preset !== "string" || !Object.hasOwn(languagePresets, preset)) return given;
-  return mergeLayers({ model: { ...languagePresets[preset] } }, given);
-}
-
 /**
  * The configuration of a run as it would be resolved today: what an older version did not know takes its default.
  *
@@ -160,19 +146,6 @@ function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): Train
   return config.task === "language"
     ? { ...located(config, cwd), model: resolveModel(config), ...shared }
     : { ...located(config, cwd), ...shared };
-}
-
-/** Fills in what depends on the architecture. */
-function resolveModel({ model }: ParsedLanguageConfig): LanguageModelOptions {
-  const { name, width, heads } = model;
-  const definition = models[name as keyof typeof models];
-  if (width % heads !== 0)
-    throw new ConfigError([`"model.width" is ${width}, wants a multiple of "model.heads", ${heads}`]);
-  const { inits } = definition;
-  const { init = inits[0], hidden = definition.hidden(width) } = model;
-  if (!inits.includes(init))
-    throw new ConfigError([`"model.init" is "${init}", ${name} wants ${inits.join(" or ")}`]);
-  return { ...model, init, hidden };
 }
 
 /** Options that are not named are the run's own where the rule is. */
@@ -275,19 +248,6 @@ function keysUnder(path: string, task: TaskName): string[] {
   const depth = path === "" ? 1 : path.split(".").length + 1;
   const below = configKeys(task).filter(({ key }) => path === "" || key.startsWith(`${path}.`));
   return [...new Set(below.map(({ key }) => key.split(".").slice(0, depth).join(".")))];
-}
-
-/** A text comes from one place, and bytes that are no text have no words. */
-function checkText({ data }: ParsedLanguageConfig): void {
-  const { path, set, validation, encoding, level } = data;
-  if (set !== undefined && (path !== undefined || validation !== undefined))
-    throw new ConfigError([
-      `"data.set" is "${set}", and "data.${path === undefined ? "validation" : "path"}" is given too: wants one of them`,
-    ]);
-  if (validation !== undefined && path === undefined)
-    throw new ConfigError(['"data.validation" is given, "data.path" is not']);
-  if (encoding === "bytes" && level !== "bytes")
-    throw new ConfigError([`"data.encoding" is "bytes", but "data.level" is "${level}": wants utf-8`]);
 }
 
 /** Mean and deviation are one number a channel; dropout is for architectures that drop. */
