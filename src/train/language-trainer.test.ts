@@ -142,6 +142,18 @@ describe("groups by name", () => {
   });
 });
 
+describe("groups of codes", () => {
+  it("keep their biases and norms in float32, as operations read them", async () => {
+    const groups = [{ pattern: "*", optimizer: optimizers.rung, options: {} }];
+    const trainer = await trainerOf("state8", { groups });
+    await trainer.step(batch(1), 1);
+    for (const { name, kind, tensor } of trainer.model.parameters) {
+      const vector = kind === "bias" || kind === "norm";
+      expect([name, tensor.encoding.kind]).toEqual([name, vector ? "float32" : "coded"]);
+    }
+  });
+});
+
 describe("zero weights under a multiplicative rule", () => {
   const groups = [{ pattern: "*.bias", optimizer: optimizers.madam, options: {} }];
   const biases = async (trainer: LanguageTrainer): Promise<number[]> => {

@@ -43,7 +43,7 @@ const FLOAT32_STATE: StatePrecision = { weight: null, gradient: null, moment: { 
 /**
  * In this order, each parameter in the first that takes it:
  *
- * - groups by the pattern of names, under their own rules and formats;
+ * - groups by the pattern of names, under their own rules and formats, biases and norms in float32;
  * - biases and norms, which start at zero or must be able to change sign, under the exempt optimiser in float32: less
  *   than one weight in a hundred. Where `zeros` is `exempt`, tensors that are zero as a whole too;
  * - exempt embeddings under the exempt optimiser, weights in the policy's `embedding` format, moments in its `moment`;
@@ -68,7 +68,7 @@ export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> 
   const common = { seed, zeros, clipValue: gradientClipValue };
   const exempt = { ...common, optimizer: spec.exemptOptimizer, options: spec.exemptOptions };
   const patterns = (spec.groups ?? []).flatMap(({ pattern, optimizer, options, policy: own = policy }) =>
-    byPrecision(own, "update", takeByName(pattern, take)).map((part) => ({
+    byPrecision(own, "update", takeByName(pattern, take), optimizer).map((part) => ({
       ...common,
       optimizer,
       options,
@@ -111,15 +111,21 @@ function takeByName(
   );
 }
 
-/** Parameters that lie in the same formats between steps, together. */
+/**
+ * Parameters that lie in the same formats between steps, together. Biases and norms stay in float32, as their operations
+ * read them, unless the rule computes weights anew for every pass.
+ */
 function byPrecision(
   policy: Policy,
   role: "update" | "embedding",
   parameters: readonly Parameter[],
+  optimizer?: Optimizer,
 ): { precision: StatePrecision; parameters: Parameter[] }[] {
   const parts = new Map<string, { precision: StatePrecision; parameters: Parameter[] }>();
   for (const parameter of parameters) {
-    const { gradient, moment, [role]: weight } = policyAt(policy, layerOfParameter(parameter.name));
+    const { gradient, moment, [role]: held } = policyAt(policy, layerOfParameter(parameter.name));
+    const vector = parameter.kind === "bias" || parameter.kind === "norm";
+    const weight = vector && optimizer?.materialise === undefined ? null : held;
     const precision = { weight, gradient, moment };
     const key = JSON.stringify(precision);
     const part = parts.get(key) ?? { precision, parameters: [] };
