@@ -32,6 +32,13 @@ export const command: Command = {
       doc: "none, tensor, channel (a line along --axis), block (E8M0), or a number; default: tensor, none for fp32 bf16 fp16, block formats their own",
     },
     {
+      name: "from",
+      type: "string",
+      placeholder: "<max|rms>",
+      doc: "what tensor and channel scales are taken from: the largest magnitude (default), or three root mean squares",
+    },
+    { name: "power-of-two", type: "boolean", doc: "round tensor and channel scales up to a power of two" },
+    {
       name: "axis",
       type: "string",
       placeholder: "<n>",
@@ -65,6 +72,7 @@ export const command: Command = {
     "logrung quantize weights.npy --format int4 --scale channel --output weights-int4.npy",
     "logrung quantize weights.npy --format mxfp6-e2m3 --block 16 --scale-rule even --json",
     "logrung quantize gradients.npy --format fp8-e5m2 --rounding stochastic --seed 7",
+    "logrung quantize weights.npy --format lns8-g8 --from rms --power-of-two",
   ],
   async run(context) {
     checkPositionals(command, context.positionals, 1, 1);

@@ -1,6 +1,7 @@
 /** Quantising and decoding an array, element by element with the reference encoders. */
 import type { BlockFormat } from "../../src/formats/block-format.ts";
 import type { Rounding, ScalarFormat } from "../../src/formats/format.ts";
+import { RMS_MULTIPLE } from "../../src/ops/scale.ts";
 import {
   blockScale,
   dequantiseBlock,
@@ -33,6 +34,8 @@ export interface Source {
 
 /** Least scale, as in training: a tensor of zeros divides by it and stays zero. */
 const leastScale = 2 ** -126;
+
+type ScalarPlan = Extract<PlannedFormat, { readonly kind: "scalar" }>;
 
 /** A segment that has been quantised. */
 interface Done extends Segment {
@@ -73,9 +76,7 @@ export async function quantiseTensor(
   const task = { values, decoded, shape, axis, rounding, random };
   const statistics = new ErrorStatistics();
   const parts =
-    planned.kind === "block"
-      ? quantiseBlocks(task, planned.format)
-      : quantiseScaled(task, planned.format, planned.scale);
+    planned.kind === "block" ? quantiseBlocks(task, planned.format) : quantiseScaled(task, planned);
   let done = 0;
   for (const { offset, stride, length, top } of parts) {
     for (let i = 0, at = offset; i < length; i++, at += stride) statistics.add(values[at], decoded[at], top);
@@ -88,14 +89,14 @@ export async function quantiseTensor(
 
 function* quantiseScaled(
   { values, decoded, shape, axis, rounding, random }: Task,
-  format: ScalarFormat,
-  rule: "none" | "tensor" | "channel" | number,
+  planned: ScalarPlan,
 ): Generator<Done> {
+  const { format, scale: rule } = planned;
   const clamped = rule === "none" ? (x: number): number => x : clampOf(format);
   const whole = { offset: 0, stride: 1, length: values.length };
-  const shared = rule === "tensor" ? scaleOf(values, whole, format) : rule === "none" ? 1 : rule;
+  const shared = rule === "tensor" ? scaleOf(values, whole, planned) : rule === "none" ? 1 : rule;
   for (const segment of rule === "channel" ? lines(shape, axis) : pieces(values.length)) {
-    const scale = shared === "channel" ? scaleOf(values, segment, format) : shared;
+    const scale = shared === "channel" ? scaleOf(values, segment, planned) : shared;
     const { offset, stride, length } = segment;
     for (let i = 0, at = offset; i < length; i++, at += stride) {
       const scaled = clamped(Math.fround(Math.fround(values[at]) / scale));
@@ -111,14 +112,34 @@ function clampOf({ coding, info }: ScalarFormat): (x: number) => number {
   return overflows ? (x) => Math.max(-info.max, Math.min(info.max, x)) : (x) => x;
 }
 
-/** What maps the largest finite magnitude to the format's largest value. */
-function scaleOf(values: Numbers, { offset, stride, length }: Segment, { info }: ScalarFormat): number {
+/**
+ * What maps the largest finite magnitude, or three root mean squares, to the format's largest value. The squares are
+ * added in float64, in training in float32: the two scales may differ by a rounding.
+ */
+function scaleOf(values: Numbers, segment: Segment, { format, from, powerOfTwo }: ScalarPlan): number {
+  const statistic =
+    from === "max" ? largest(values, segment) : RMS_MULTIPLE * rootMeanSquare(values, segment);
+  const scale = Math.max(leastScale, Math.fround(statistic / format.info.max));
+  return powerOfTwo ? 2 ** Math.ceil(Math.log2(scale)) : scale;
+}
+
+function largest(values: Numbers, { offset, stride, length }: Segment): number {
   let top = 0;
   for (let i = 0, at = offset; i < length; i++, at += stride) {
     const magnitude = Math.abs(Math.fround(values[at]));
     if (magnitude > top && magnitude < Infinity) top = magnitude;
   }
-  return Math.max(leastScale, Math.fround(top / info.max));
+  return top;
+}
+
+/** Of the finite ones, the others counting as zeros. */
+function rootMeanSquare(values: Numbers, { offset, stride, length }: Segment): number {
+  let sum = 0;
+  for (let i = 0, at = offset; i < length; i++, at += stride) {
+    const value = Math.fround(values[at]);
+    if (Number.isFinite(value)) sum += value * value;
+  }
+  return Math.sqrt(sum / length);
 }
 
 function* quantiseBlocks(

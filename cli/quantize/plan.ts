@@ -15,7 +15,7 @@ import { lookUpFormat } from "../formats/look-up.ts";
 
 /**
  * A format with its scales: `none` is 1; `tensor` and `channel` map the largest magnitude of all, or of each line along
- * the axis, to the format's largest value; a number is always that one.
+ * the axis, to the format's largest value (with `from` rms: three root mean squares); a number is always that one.
  */
 export type PlannedFormat =
   | { readonly kind: "block"; readonly name: string; readonly format: BlockFormat }
@@ -24,6 +24,9 @@ export type PlannedFormat =
       readonly name: string;
       readonly format: ScalarFormat;
       readonly scale: "none" | "tensor" | "channel" | number;
+      /** What a computed scale is taken from, and whether it is rounded up to a power of two. */
+      readonly from: "max" | "rms";
+      readonly powerOfTwo: boolean;
     };
 
 export interface QuantizePlan {
@@ -56,6 +59,10 @@ export function quantizePlan(values: Values): QuantizePlan {
   if (unused !== undefined && formats.every(({ kind }) => kind === "scalar")) {
     throw new UsageError(`--${unused} is for block scales: give a block format, or --scale block`);
   }
+  const idle = ["from", "power-of-two"].find((key) => values[key] !== undefined);
+  if (idle !== undefined && !formats.some(hasComputedScale)) {
+    throw new UsageError(`--${idle} is for scales found from the values: give --scale tensor or channel`);
+  }
   return {
     formats,
     rounding: choiceOf(values, "rounding", roundings) ?? "nearest-even",
@@ -64,6 +71,9 @@ export function quantizePlan(values: Values): QuantizePlan {
     allowNonFinite: choiceOf(values, "nan", ["refuse", "allow"]) === "allow",
   };
 }
+
+const hasComputedScale = (planned: PlannedFormat): boolean =>
+  planned.kind === "scalar" && (planned.scale === "tensor" || planned.scale === "channel");
 
 function plannedFormat(name: string, values: Values): PlannedFormat {
   const scale = scaleOf(values);
@@ -74,7 +84,16 @@ function plannedFormat(name: string, values: Values): PlannedFormat {
   if (found.kind === "block" || scale === "block") {
     return { kind: "block", name, format: blockFormat(name, blockOptions(values)) };
   }
-  return { kind: "scalar", name, format: found.format, scale: scale ?? usualScale(found.format) };
+  const from = choiceOf(values, "from", ["max", "rms"]) ?? "max";
+  const powerOfTwo = values["power-of-two"] === true;
+  return {
+    kind: "scalar",
+    name,
+    format: found.format,
+    scale: scale ?? usualScale(found.format),
+    from,
+    powerOfTwo,
+  };
 }
 
 /** Formats whose range is that of float16 or wider need no scale; 65504 is float16's largest value. */

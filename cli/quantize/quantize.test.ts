@@ -24,12 +24,13 @@ const source = (values: Float32Array | Float64Array, shape: readonly number[]): 
   shape,
   values,
 });
-const planned = (options: Record<string, string>): PlannedFormat => quantizePlan(options).formats[0];
+const planned = (options: Record<string, string | boolean>): PlannedFormat =>
+  quantizePlan(options).formats[0];
 const plain = { axis: -1, rounding: "nearest-even", seed: 0 } as const;
 const decodedOf = async (
   values: Float32Array,
   shape: readonly number[],
-  options: Record<string, string>,
+  options: Record<string, string | boolean>,
   more = {},
 ) => (await quantiseTensor(source(values, shape), planned(options), { ...plain, ...more })).decoded;
 
@@ -50,6 +51,21 @@ describe("quantising a tensor", () => {
     expect(await decodedOf(values, [70], { ...name, scale: "0.25" })).toEqual(expected(values, 0.25));
     const rows = [values.slice(0, 35), values.slice(35)].map((part) => [...expected(part, scaleOf(part))]);
     expect([...(await decodedOf(values, [2, 35], { ...name, scale: "channel" }))]).toEqual(rows.flat());
+  });
+
+  it("takes scales from root mean squares, and rounds them up to powers of two", async () => {
+    const values = weights(70);
+    const { encode, decode, info } = format("lns8-g8");
+    const expected = (scale: number) =>
+      values.map((x) => Math.fround(decode(encode(Math.fround(x / scale), "nearest-even", 0))) * scale);
+    const square = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+    const rms = Math.fround((3 * Math.sqrt(square)) / info.max);
+    const name = { format: "lns8-g8", from: "rms" };
+    expect(await decodedOf(values, [70], name)).toEqual(expected(rms));
+    const rounded = { ...name, "power-of-two": true };
+    expect(await decodedOf(values, [70], rounded)).toEqual(expected(2 ** Math.ceil(Math.log2(rms))));
+    expect(() => planned({ ...name, scale: "0.5" })).toThrow("--from is for scales found from the values");
+    expect(() => planned({ format: "mxint8", "power-of-two": true })).toThrow("--power-of-two is for scales");
   });
 
   it("gives what the block reference gives, tails and tensor scales too", async () => {

@@ -64,11 +64,17 @@ export async function quantizeReport(
 
 function describe(planned: PlannedFormat): Pick<FormatReport, "format" | "bits" | "scale"> {
   const { name, format } = planned;
-  if (planned.kind === "scalar") return { format: name, bits: format.bits, scale: planned.scale };
+  if (planned.kind === "scalar") return { format: name, bits: format.bits, scale: scaleName(planned) };
   const { block, scale, scaleRule, tensorScale } = planned.format;
   return {
     format: name,
     bits: format.bits,
     scale: `${block} ${scale.name} ${tensorScale ? "tensor" : scaleRule}`,
   };
+}
+
+/** `tensor`, `channel rms 2^k`: the rule, and how its scale differs from the usual one. */
+function scaleName({ scale, from, powerOfTwo }: Extract<PlannedFormat, { kind: "scalar" }>): string | number {
+  if (scale !== "tensor" && scale !== "channel") return scale;
+  return [scale, ...(from === "rms" ? [from] : []), ...(powerOfTwo ? ["2^k"] : [])].join(" ");
 }

@@ -94,3 +94,9 @@ it("refuses a pattern that fits no layer of the model", async () => {
     /"h\.2\.\*" .* fits no layer; layers with such a role: h\.0\.ln_1, .*, h\.1\.mlp\.c_proj, ln_f, head$/,
   );
 });
+
+it("counts the parts that stand in a weight's place as weights", async () => {
+  const { memory, parameterCount } = await trainerOf("lmd8");
+  // Two codes a weight of a byte or more each.
+  expect(memory.weights).toBeGreaterThan(1.9 * parameterCount);
+});

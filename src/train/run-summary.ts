@@ -26,7 +26,7 @@ export interface RunResult {
 
 /** Bytes of what training holds, by what they are. */
 export interface MemoryParts {
-  /** Between steps: weights as stored, without their scales. */
+  /** Between steps: weights as stored, or the parts in their place, without scales; the model's buffers. */
   readonly weights: number;
   /** Between steps: the optimiser's moments. */
   readonly moments: number;

@@ -207,10 +207,11 @@ export class Trainer<B, M extends TrainedModel> {
     return Object.assign(Object.fromEntries(ordered), this.model.buffers, ...states, this.average?.tensors());
   }
 
-  /** Bytes of weights (buffers too), moments (averages and parts too) and scales between steps, and of what the first step kept for its backward pass. */
+  /** Bytes of weights (buffers and parts too), moments (averages too) and scales between steps, and of what the first step kept for its backward pass. */
   get memory(): MemoryParts {
     const { parameters, buffers = {} } = this.model;
-    const weights = new Set([...parameters.map(({ name }) => name), ...Object.keys(buffers)]);
+    const parts = this.groups.flatMap(({ partNames }) => partNames);
+    const weights = new Set([...parameters.map(({ name }) => name), ...Object.keys(buffers), ...parts]);
     const bytes = { weights: 0, moments: 0, scales: 0 };
     for (const [name, tensor] of Object.entries(this.tensors())) {
       const part = weights.has(name) ? "weights" : name.endsWith(".scale") ? "scales" : "moments";
