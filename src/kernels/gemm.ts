@@ -46,8 +46,11 @@ export interface GemmStrides {
   /** Of a coded operand's scale: its index is r · scaleRow + c · scaleColumn. Both 0 (the default): one scale. */
   readonly scaleRow?: number;
   readonly scaleColumn?: number;
-  /** Of a gathered operand: its columns come in fours of adjacent elements, which are moved as vectors. Default false. */
-  readonly quads?: boolean;
+  /**
+   * Of a gathered operand: its columns come in runs of so many adjacent elements (the last may be shorter), which are
+   * moved as vectors. Default 1.
+   */
+  readonly run?: number;
 }
 
 export interface GemmSizes {

@@ -14,6 +14,8 @@ export interface MxFromFloats {
   readonly rounding?: MxRounding;
   /** Default floor, the MX specification's. */
   readonly scaleRule?: BlockScaleRule;
+  /** Element (r, c) lies at rows[r] + columns[c], as in `gemm`. Default false: by strides. */
+  readonly gathered?: boolean;
 }
 
 /**
@@ -25,6 +27,11 @@ export interface MxFromCodes {
   readonly element: MxElement | MxTable;
   /** The 256 values of the scales' codes. Default E8M0. */
   readonly scales?: Float32Array;
+  /**
+   * Element (r, c) lies at rows[r] + columns[c]; the elements of a block are adjacent, and its scale is element
+   * (place of its first element) / block of the scales. Wants K to be whole blocks. Default false: by strides.
+   */
+  readonly gathered?: boolean;
 }
 
 export type MxOperand = MxFromFloats | MxFromCodes;
@@ -36,8 +43,9 @@ export type MxBlock = BlockSize;
  *   P[o, i, m, n] = Σ_b (Σ_{k in block b} A[m, k] · B[k, n]) · 2^(X_A[m, b] + X_B[b, n]);   outputs =
  *   epilogue(P, …)
  *
- * Buffers: `a`, `b`; for codes also `aScale`, `bScale` (u8); the epilogue's inputs and outputs; without an
- * epilogue the one output is `c`, f32. Blocks count from k = 0; the last may be shorter.
+ * Buffers: `a`, `b`; for codes also `aScale`, `bScale` (u8); for gathered operands `aRows`, `aColumns`, `bRows`,
+ * `bColumns` (i32) as in `gemm`; the epilogue's inputs and outputs; without an epilogue the one output is `c`,
+ * f32. Blocks count from k = 0; the last may be shorter.
  *
  * Where {@link sumsIntegers}, the sum over a block is an exact integer d, and
  *

@@ -143,11 +143,7 @@ const entry = (name: string, storage: StorageType, extent: Extent): Requirement 
 
 function operand(name: "a" | "b", kind: GemmOperand): Requirement[] {
   if (kind === "f32") return [entry(name, "f32", name)];
-  if (kind === "gathered") {
-    const [rows, columns] = name === "a" ? (["m", "k"] as const) : (["k", "n"] as const);
-    const tables = [entry(`${name}Rows`, "i32", rows), entry(`${name}Columns`, "i32", columns)];
-    return [entry(name, "f32", "scalar"), ...tables];
-  }
+  if (kind === "gathered") return [entry(name, "f32", "scalar"), ...offsetTables(name)];
   return [
     entry(name, "u8", name),
     entry(`${name}Table`, "f32", "codeTable"),
@@ -155,10 +151,18 @@ function operand(name: "a" | "b", kind: GemmOperand): Requirement[] {
   ];
 }
 
-const mxOperand = (name: "a" | "b", { source }: MxOperand): Requirement[] =>
-  source === "f32"
-    ? [entry(name, "f32", name)]
-    : [entry(name, "u8", name), entry(`${name}Scale`, "u8", `${name}Scale`)];
+/** One offset a row and one a column. */
+function offsetTables(name: "a" | "b"): Requirement[] {
+  const [rows, columns] = name === "a" ? (["m", "k"] as const) : (["k", "n"] as const);
+  return [entry(`${name}Rows`, "i32", rows), entry(`${name}Columns`, "i32", columns)];
+}
+
+/** How far a gathered operand reaches depends on its tables. */
+function mxOperand(name: "a" | "b", { source, gathered }: MxOperand): Requirement[] {
+  const elements = entry(name, source === "f32" ? "f32" : "u8", gathered ? "scalar" : name);
+  const scales = source === "f32" ? [] : [entry(`${name}Scale`, "u8", gathered ? "scalar" : `${name}Scale`)];
+  return [elements, ...scales, ...(gathered ? offsetTables(name) : [])];
+}
 
 function checkSlice(
   kernel: Kernel,
@@ -251,6 +255,11 @@ function checkGemmSizes(kernel: string, plain: boolean, sizes: GemmSizes): void 
 
 function checkMxGemmSizes(kernel: MxGemmKernel, sizes: MxGemmSizes): void {
   checkGemmSizes(kernel.name, kernel.plain, sizes);
+  const blocksGathered = [kernel.a, kernel.b].some(({ source, gathered }) => source === "codes" && gathered);
+  if (blocksGathered && sizes.k % kernel.block !== 0)
+    throw new RangeError(
+      `logrung: kernel "${kernel.name}": size "k" is ${sizes.k}, wants whole blocks of ${kernel.block}`,
+    );
   for (const name of ["a", "b"] as const)
     for (const key of ["scaleOuter", "scaleInner"] as const)
       if (sizes[name][key] !== undefined) checkCount(kernel.name, `${name}.${key}`, sizes[name][key]);
@@ -261,6 +270,7 @@ function checkStrides(kernel: string, name: "a" | "b", strides: GemmStrides | un
   checkCount(kernel, `${name}.row`, strides.row);
   checkCount(kernel, `${name}.column`, strides.column);
   checkOptional(kernel, `${name}.`, strides);
+  if (strides.run !== undefined) checkCount(kernel, `${name}.run`, strides.run);
   if (strides.scaleRow !== undefined) checkCount(kernel, `${name}.scaleRow`, strides.scaleRow);
   if (strides.scaleColumn !== undefined) checkCount(kernel, `${name}.scaleColumn`, strides.scaleColumn);
 }

@@ -71,8 +71,8 @@ export function convGeometry(input: ImageShape, outChannels: number, options: Co
 export interface Offsets {
   readonly rows: Int32Array;
   readonly columns: Int32Array;
-  /** Whether columns come in fours of adjacent elements. */
-  readonly quads: boolean;
+  /** Columns come in runs of so many adjacent elements. */
+  readonly run: number;
 }
 
 /** An image batch that windows slide over: zeros between and around the pixels of another. */
@@ -143,7 +143,9 @@ function windows(
     const [y, x] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
     return (y * dilation * width + x * dilation) * channels + (i % ofGroup);
   });
-  return { rows, columns, quads: ofGroup % 4 === 0 };
+  // Taps beside each other are adjacent where nothing lies between them.
+  const run = dilation === 1 && groups === 1 ? kernel[1] * channels : ofGroup;
+  return { rows, columns, run };
 }
 
 /** Patches of the padded input: [pixels of the output, depth]. */
@@ -173,5 +175,5 @@ export function mirroredKernelOffsets({ input, output, kernel, groups, depth }: 
     const tap = Math.floor(i / to);
     return (i % to) * depth + (taps - 1 - tap) * from;
   });
-  return { rows, columns: Int32Array.from({ length: from }, (_, c) => c), quads: from % 4 === 0 };
+  return { rows, columns: Int32Array.from({ length: from }, (_, c) => c), run: from };
 }

@@ -52,7 +52,7 @@ interface Tables {
 interface DeviceOffsets {
   readonly rows: Tensor;
   readonly columns: Tensor;
-  readonly quads: boolean;
+  readonly run: number;
 }
 interface DeviceSpread {
   readonly index: Tensor;
@@ -88,9 +88,9 @@ function gradientTables(device: Device, geometry: ConvGeometry): NonNullable<Tab
   return tables.gradient;
 }
 
-function onDevice(device: Device, { rows, columns, quads }: Offsets): DeviceOffsets {
+function onDevice(device: Device, { rows, columns, run }: Offsets): DeviceOffsets {
   const place = (offsets: Int32Array): Tensor => device.keep(device.tensor(offsets, [offsets.length]));
-  return { rows: place(rows), columns: place(columns), quads };
+  return { rows: place(rows), columns: place(columns), run };
 }
 
 function spreadOnDevice(device: Device, { source }: Spread): DeviceSpread {
@@ -156,7 +156,7 @@ export function convolve(x: Tensor, w: Tensor, b: Tensor | null, geometry: ConvG
     m: pixelsOf(out),
     n: outGroup,
     k: depth,
-    a: { row: 0, column: 0, quads: patches.quads },
+    a: { row: 0, column: 0, run: patches.run },
     b: { row: 1, column: depth },
     c: { row: out.channels },
   };
@@ -189,7 +189,7 @@ export function convolveWeights(dy: Tensor, x: Tensor, geometry: ConvGeometry): 
     n: depth,
     k: pixelsOf(out),
     a: { row: 1, column: out.channels },
-    b: { row: 0, column: 0, quads: patches.quads },
+    b: { row: 0, column: 0, run: patches.run },
     c: { row: depth },
   };
   withPadding(x, geometry, (padded) =>
@@ -222,8 +222,8 @@ export function convolveInput(dy: Tensor, w: Tensor, geometry: ConvGeometry): Te
     m: pixelsOf(input),
     n: inGroup,
     k: kernel[0] * kernel[1] * outGroup,
-    a: { row: 0, column: 0, quads: tables.patches.quads },
-    b: { row: 0, column: 0, quads: tables.kernel.quads },
+    a: { row: 0, column: 0, run: tables.patches.run },
+    b: { row: 0, column: 0, run: tables.kernel.run },
     c: { row: input.channels },
   };
   withValues(dy, (error) =>

@@ -1,7 +1,7 @@
 /** The `mx-gemm` shape: operands quantised or decoded element by element, then block after block. */
 import type { Call } from "../backend.ts";
 import { blockExponent, decodeElement, e8m0Values, roundElement, unitBits } from "../mx-element.ts";
-import { sumsIntegers, type MxGemmKernel, type MxGemmSizes, type MxOperand } from "../mx-gemm.ts";
+import { sumsIntegers, type MxGemmKernel, type MxGemmSizes } from "../mx-gemm.ts";
 import { outputSlice } from "../validate.ts";
 import { fusedMultiplyAdd, rounding, type Precision, type Unary } from "./arithmetic.ts";
 import { Binding, viewOf, Writer, type Runner } from "./binding.ts";
@@ -101,23 +101,34 @@ function decode(
     name === "a" ? [sizes.m, strides.row, strides.column] : [sizes.n, strides.column, strides.row];
   const blocks = Math.ceil(k / block);
   const start = o * (strides.outer ?? 0) + i * (strides.inner ?? 0);
+  const place = kernel[name].gathered
+    ? gatheredPlace(name, call, start)
+    : (w: number, j: number) => start + w * wide + j * deep;
   const decoded = {
     elements: new Float64Array(wideCount * k),
     factors: new Float64Array(wideCount * blocks),
   };
-  const decodeBlock = blockDecoder(name, kernel[name], call, o, i, round);
+  const decodeBlock = blockDecoder(name, kernel, call, o, i, round);
   for (let w = 0; w < wideCount; w++)
     for (let at = 0; at < blocks; at++) {
       const from = at * block;
-      const places = Array.from(
-        { length: Math.min(block, k - from) },
-        (_, j) => start + w * wide + (from + j) * deep,
-      );
+      const places = Array.from({ length: Math.min(block, k - from) }, (_, j) => place(w, from + j));
       const { values, factor } = decodeBlock(places, w, at);
       decoded.elements.set(values, w * k + from);
       decoded.factors[w * blocks + at] = factor;
     }
   return decoded;
+}
+
+/** Where element k of a row of A or column of B lies. */
+function gatheredPlace(name: "a" | "b", call: Call, start: number): (wide: number, k: number) => number {
+  const [rows, columns] = [
+    viewOf(call.inputs[`${name}Rows`], "i32"),
+    viewOf(call.inputs[`${name}Columns`], "i32"),
+  ];
+  return name === "a"
+    ? (wide, k) => start + rows.load(wide) + columns.load(k)
+    : (wide, k) => start + rows.load(k) + columns.load(wide);
 }
 
 type BlockDecoder = (
@@ -128,7 +139,7 @@ type BlockDecoder = (
 
 function blockDecoder(
   name: "a" | "b",
-  operand: MxOperand,
+  { [name]: operand, block: size }: MxGemmKernel,
   call: Call,
   o: number,
   i: number,
@@ -136,18 +147,16 @@ function blockDecoder(
 ): BlockDecoder {
   const source = viewOf(call.inputs[name], operand.source === "f32" ? "f32" : "u8");
   if (operand.source === "codes") {
-    const { element, scales: scaleValues = e8m0Values } = operand;
+    const { element, scales: scaleValues = e8m0Values, gathered } = operand;
     const unit = 2 ** unitBits(element);
-    const {
-      scaleOuter = 0,
-      scaleInner = 0,
-      scaleRow = 0,
-      scaleColumn = 0,
-    } = (call.sizes as MxGemmSizes)[name];
+    const strides = (call.sizes as MxGemmSizes)[name];
+    const { scaleOuter = 0, scaleInner = 0, scaleRow = 0, scaleColumn = 0 } = strides;
+    const start = o * (strides.outer ?? 0) + i * (strides.inner ?? 0);
     const scales = viewOf(call.inputs[`${name}Scale`], "u8");
     const [wideStride, deepStride] = name === "a" ? [scaleRow, scaleColumn] : [scaleColumn, scaleRow];
     return (places, wide, block) => {
-      const code = scales.load(o * scaleOuter + i * scaleInner + wide * wideStride + block * deepStride);
+      const inBatch = gathered ? (places[0] - start) / size : wide * wideStride + block * deepStride;
+      const code = scales.load(o * scaleOuter + i * scaleInner + inBatch);
       const values = places.map((place) => decodeElement(element, source.load(place)) * unit);
       return { values, factor: round(scaleValues[code] / unit) };
     };

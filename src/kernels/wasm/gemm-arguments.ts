@@ -1,5 +1,8 @@
 /** The argument block of a gemm: what each word holds; and the arithmetic of addresses. */
+import type { BufferSlice, Call } from "../backend.ts";
+import type { GemmSizes } from "../gemm.ts";
 import type { Code, Local, WasmType } from "./assembler.ts";
+import type { Arguments } from "./lowering.ts";
 
 /**
  * Word by word. "Deep" is the axis of k: columns of A, rows of B. Strides are in bytes, but those of C's
@@ -15,15 +18,29 @@ export const WORD = {
   accumulate: 32, rowSplits: 33, splitRows: 34, columnSplits: 35, splitColumns: 36,
   blockRows: 37, blockColumns: 38,
   aDirect: 39, bDirect: 40, aPanels: 41, bPanels: 42, product: 43,
-  // Of a gathered operand, in place of its table and scale: offsets along the wide and the deep axis, and whether
-  // its columns come in fours.
-  aWideAt: 12, aDeepAt: 13, aQuads: 14, bWideAt: 21, bDeepAt: 22, bQuads: 23,
+  // Of a gathered operand, in place of its strides: tables of offsets along the wide and the deep axis, and the
+  // length of its columns' runs.
+  aWideAt: 10, aDeepAt: 11, aRun: 12, bWideAt: 20, bDeepAt: 19, bRun: 21,
   aScaleOuter: 44, aScaleInner: 45, bScaleOuter: 46, bScaleInner: 47,
   epilogue: 48,
   nextItem: 224,
 } as const; // prettier-ignore
 
 export type Word = keyof typeof WORD;
+
+/** Writes what a gathered operand has in place of strides. */
+export function encodeTables(
+  name: "a" | "b",
+  { inputs, sizes }: Call,
+  address: (slice: BufferSlice) => number,
+  { words: to }: Arguments,
+): void {
+  const [rows, columns] =
+    name === "a" ? (["aWideAt", "aDeepAt"] as const) : (["bDeepAt", "bWideAt"] as const);
+  to[WORD[rows]] = address(inputs[`${name}Rows`]) | 0;
+  to[WORD[columns]] = address(inputs[`${name}Columns`]) | 0;
+  to[WORD[`${name}Run`]] = (sizes as GemmSizes)[name].run ?? 1;
+}
 
 /** Pushes an argument word; `base` is the block's address. */
 export const argument = (code: Code, base: Local, word: Word): Code =>

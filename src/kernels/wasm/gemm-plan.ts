@@ -2,6 +2,7 @@
 import type { Call } from "../backend.ts";
 import type { GemmKernel, GemmSizes } from "../gemm.ts";
 import type { Variant } from "./gemm-micro.ts";
+import { OVERSHOOT } from "./gemm-gather.ts";
 import { panelBytes } from "./gemm-pack.ts";
 import { scaleBytes } from "./gemm-scale.ts";
 
@@ -90,7 +91,7 @@ export function plan(kernel: GemmKernel, call: Call, variant: Variant, threads: 
     blockColumns,
     aDirect,
     bDirect,
-    aPanels: aDirect ? 0 : aligned(panelBytes(1, deep) * blockRows),
+    aPanels: aDirect ? 0 : aligned(panelBytes(1, deep) * blockRows + OVERSHOOT * variant.rows * 4),
     bPanels: bDirect ? 0 : aligned(panelBytes(1, deep) * blockColumns),
     product: inPlace(kernel, call) ? 0 : aligned(splitRows * splitColumns * 4),
   };

@@ -235,7 +235,9 @@ class ProductWriter {
     argument(code, base, `${operand}WideAt`).get(first).i32(2).op("i32.shl").op("i32.add");
     argument(code, base, `${operand}DeepAt`).get(this.local("from k")).i32(2).op("i32.shl").op("i32.add");
     code.get(count).get(this.local("depth")).get(panels);
-    argument(code, base, `${operand}Quads`).call(pack);
+    argument(code, base, `${operand}Run`);
+    code.get(operand === "a" ? this.local("from k") : first);
+    argument(code, base, `${operand}Run`).op("i32.rem_u").call(pack);
   }
 
   /** Pushes the table to decode by: the one with the scale multiplied in where there is one scale. */
@@ -298,7 +300,8 @@ class ProductWriter {
         plusProduct(code, wholeRows, this.value("aRow"));
         code.get(this.value("aRow")).get(this.value("aDeep"));
         code.get(rows).get(wholeRows).op("i32.sub").get(depth).get(edge);
-        if (parts.scaleA || parts.gathersA) code.i32(0);
+        if (parts.scaleA) code.i32(0);
+        if (parts.gathersA) code.i32(1).i32(0);
         code.call(parts.packA);
         code.get(this.value("aRow")).set(this.local("a row"));
         code.get(this.value("aDeep")).set(this.local("a deep"));

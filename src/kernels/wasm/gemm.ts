@@ -3,7 +3,7 @@ import type { BufferSlice, Call } from "../backend.ts";
 import type { GemmKernel, GemmOperand, GemmSizes, GemmStrides } from "../gemm.ts";
 import { Module } from "./assembler.ts";
 import { defineEpilogue, type EpilogueFunction } from "./epilogue.ts";
-import { WORD, type Word } from "./gemm-arguments.ts";
+import { encodeTables, WORD, type Word } from "./gemm-arguments.ts";
 import type { Variant } from "./gemm-micro.ts";
 import { inPlace, plan, workspaceBytes, type Plan } from "./gemm-plan.ts";
 import { defineRun } from "./gemm-run.ts";
@@ -103,8 +103,9 @@ function encodeOperand(
   kind: GemmOperand,
   call: Call,
   address: (slice: BufferSlice) => number,
-  { words }: Arguments,
+  target: Arguments,
 ): void {
+  const { words } = target;
   const to = name === "a" ? A_WORDS : B_WORDS;
   const strides: GemmStrides = (call.sizes as GemmSizes)[name];
   const bytes = kind === "coded" ? 1 : 4;
@@ -115,11 +116,7 @@ function encodeOperand(
   words[WORD[to.column]] = strides.column * bytes;
   if (kind === "f32") return;
   if (kind === "gathered") {
-    const [rows, columns] =
-      name === "a" ? (["aWideAt", "aDeepAt"] as const) : (["bDeepAt", "bWideAt"] as const);
-    words[WORD[rows]] = address(call.inputs[`${name}Rows`]) | 0;
-    words[WORD[columns]] = address(call.inputs[`${name}Columns`]) | 0;
-    words[WORD[`${name}Quads`]] = strides.quads ? 1 : 0;
+    encodeTables(name, call, address, target);
     return;
   }
   words[WORD[to.table]] = address(call.inputs[`${name}Table`]) | 0;

@@ -5,7 +5,7 @@ import { Module } from "./assembler.ts";
 import type { Candidate } from "./calibrate.ts";
 import { ConstantPool } from "./constants.ts";
 import { defineEpilogue } from "./epilogue.ts";
-import { WORD, type Word } from "./gemm-arguments.ts";
+import { encodeTables, WORD, type Word } from "./gemm-arguments.ts";
 import { inPlace } from "./gemm-plan.ts";
 import type { Arguments, Lowering } from "./lowering.ts";
 import type { MxCalibration } from "./mx-calibrate.ts";
@@ -34,8 +34,10 @@ export function mxGemmLowering(calibration: MxCalibration, float: Candidate): Lo
       constants: joined(own, pool.bytes(), poolOffset),
       encode(call, address, to, threads) {
         encodeSizes(kernel, call, to, mxPlan(kernel, call, shape, threads));
-        encodeOperand("a", kernel.a, call, address, to);
-        encodeOperand("b", kernel.b, call, address, to);
+        for (const name of ["a", "b"] as const) {
+          encodeOperand(name, kernel[name], call, address, to);
+          if (kernel[name].gathered) encodeTables(name, call, address, to);
+        }
         to.words[WORD.p] = address(call.outputs.c ?? call.inputs.c) | 0;
         epilogue?.encode(call, address, to, WORD.epilogue);
       },

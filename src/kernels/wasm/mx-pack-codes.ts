@@ -9,6 +9,7 @@ import {
   blockBytes,
   pushAllLanes,
   pushCorrection,
+  takePlace,
   vectorsOf,
   type BlockPacker,
   type PanelLayout,
@@ -75,10 +76,10 @@ export function defineCodeBlocks(
   pool: ConstantPool,
 ): BlockPacker {
   const { block, width } = layout;
-  const rows = defineRows(module, operand, layout, pool);
+  const rows = defineCodeRows(module, operand, layout, pool);
   const stage = defineStage(module, layout);
   const columns = defineColumns(module, operand, layout, pool);
-  const scales = defineScales(module, operand, layout, pool);
+  const scales = defineCodeScales(module, operand, layout, pool);
   return (code, s) => {
     code.get(s.left).i32(block).op("i32.ge_s").get(s.deepStride).i32(1).op("i32.eq").op("i32.and");
     code.if(
@@ -96,46 +97,63 @@ export function defineCodeBlocks(
         );
       },
     );
-    code.get(s.constants).get(s.scale).get(s.scaleWide).get(s.count).get(s.to).call(scales);
+    code.get(s.constants).get(s.scale).get(s.scaleWide).get(s.count).get(s.to).i32(0).call(scales);
   };
 } // prettier-ignore
 
 const stagePitch = (width: number): number => Math.ceil(width / 4) * 4;
 
-/** Defines `scales(constants, from, stride, count, to)`. */
-function defineScales(module: Module, operand: MxFromCodes, layout: PanelLayout, pool: ConstantPool): Callee {
+/**
+ * Defines `scales(constants, from, wide, count, to, first)`: the scale codes of a block's places lie `wide` bytes apart;
+ * gathered ones at from + (entry of the table `wide` + first) / block.
+ */
+export function defineCodeScales(
+  module: Module,
+  operand: MxFromCodes,
+  layout: PanelLayout,
+  pool: ConstantPool,
+): Callee {
   const table = poolScales(pool, operand);
-  return module.function(words(5), [], null, (code, constants, from, stride, count, to) => {
+  return module.function(words(6), [], null, (code, constants, from, wide, count, to, first) => {
+    const at = code.local("i32");
     code.loop(() => {
-      code.get(to).get(from).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
+      if (operand.gathered) {
+        takePlace(code, at, first, wide, true);
+        code.get(to).get(at).i32(Math.log2(layout.block)).op("i32.shr_u").get(from).op("i32.add");
+      } else {
+        takePlace(code, at, from, wide, false);
+        code.get(to).get(at);
+      }
+      code.memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
       code.memory("f32.load", table).memory("f32.store", blockBytes(layout));
       add(code, to, 4);
-      add(code, from, stride);
       code.get(count).i32(1).op("i32.sub").tee(count).brIf(0);
     });
   });
 }
 
-/** Defines `rows(constants, from, wideStride, count, to)`. */
-function defineRows(
+/** Defines `rows(constants, from, wide, count, to)`; see `takePlace`. */
+export function defineCodeRows(
   module: Module,
   operand: MxFromCodes,
   layout: PanelLayout,
   pool: ConstantPool,
 ): Callee {
   const { block, kind, width, otherOffset } = layout;
-  return module.function(words(5), [], null, (code, constants, from, wideStride, count, to) => {
+  return module.function(words(5), [], null, (code, constants, from, wide, count, to) => {
     const decoder = new Decoder(code, pool, constants, operand, layout);
     const [v, half, sum, ones] = Array.from({ length: 4 }, () => code.local("v128"));
     const store = (vector: Local, word: number) => {
       for (let lane = 0; lane < 4; lane++)
         code.get(to).get(vector).memoryLane("v128.store32_lane", lane, (word + lane) * width * 4);
     };
+    const at = code.local("i32");
     code.i32(1).op("i16x8.splat").set(ones);
     code.loop(() => {
+      takePlace(code, at, from, wide, operand.gathered === true);
       code.i32(0).op("i32x4.splat").set(sum);
       for (let k = 0; k < block; k += 16) {
-        code.get(from).memory("v128.load", k).set(v);
+        code.get(at).memory("v128.load", k).set(v);
         decoder.decode(v);
         if (otherOffset > 0) addPairs(code, v, ones, sum);
         if (kind === "i8") store(v, k / 4);
@@ -151,7 +169,6 @@ function defineRows(
         pushCorrection(code, layout).memory("i32.store", blockBytes(layout) + width * 4);
       }
       add(code, to, 4);
-      add(code, from, wideStride);
       code.get(count).i32(1).op("i32.sub").tee(count).brIf(0);
     });
   });

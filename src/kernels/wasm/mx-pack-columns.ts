@@ -10,7 +10,7 @@ import { panelElementBytes, vectorsOf, type PanelLayout } from "./mx-panel.ts";
 import { openQuantiser, type Quantiser, type Splats } from "./mx-quantise.ts";
 
 /** Bytes between the k of a stage. */
-const stagePitch = (width: number): number => Math.ceil(width / 4) * 16;
+export const stagePitch = (width: number): number => Math.ceil(width / 4) * 16;
 
 /**
  * Defines `stage(from, wideStride, deepStride, count, left, stage)`: [k][place] of one block, zero where
@@ -25,7 +25,6 @@ export function defineStage(module: Module, { width, block }: PanelLayout): Call
     (code, from, wideStride, deepStride, count, left, stage) => {
       const [at, place, depth, end] = Array.from({ length: 4 }, () => code.local("i32"));
       const vectors = vectorsOf(code, pitch / 16);
-      const zero = code.local("v128");
       code.get(stage).i32(pitch * block).op("i32.add").set(end);
       pushMin(code, left, block).i32(pitch).op("i32.mul").get(stage).op("i32.add").set(depth);
       const eachDeep = (body: () => void) =>
@@ -56,16 +55,22 @@ export function defineStage(module: Module, { width, block }: PanelLayout): Call
             });
           }),
       );
-      code.while(
-        () => code.get(stage).get(end).op("i32.lt_u"),
-        () => {
-          vectors.forEach((_, i) => code.get(stage).get(zero).memory("v128.store", i * 16));
-          add(code, stage, pitch);
-        },
-      );
+      fillZeros(code, stage, end, pitch);
     },
   );
 } // prettier-ignore
+
+/** Zeros from `at` up to `end`, `pitch` bytes a turn. */
+export function fillZeros(code: Code, at: Local, end: Local, pitch: number): void {
+  const zero = code.local("v128");
+  code.while(
+    () => code.get(at).get(end).op("i32.lt_u"),
+    () => {
+      for (let i = 0; i < pitch; i += 16) code.get(at).get(zero).memory("v128.store", i);
+      add(code, at, pitch);
+    },
+  );
+}
 
 /** Defines `columns(constants, stage, to)`: a staged block, four places at a time. */
 export function defineColumns(

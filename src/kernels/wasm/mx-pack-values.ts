@@ -5,14 +5,14 @@ import { Table } from "../program.ts";
 import type { Module } from "./assembler.ts";
 import type { ConstantPool } from "./constants.ts";
 import { add, pushMin, words } from "./gemm-arguments.ts";
-import type { BlockPacker, PanelLayout } from "./mx-panel.ts";
+import { takePlace, type BlockPacker, type PanelLayout } from "./mx-panel.ts";
 
 /** k decoded a turn. */
 const UNROLLED = 16;
 
 /**
  * Place by place, k by k: table[code] · scale. k beyond the operand's end are zero, so that a block is whole;
- * places beyond `count` are left as they are.
+ * places beyond `count` are left as they are. Gathered ones and their scales are found as in `mx-pack-gathered.ts`.
  */
 export function defineValueBlock(
   module: Module,
@@ -20,21 +20,27 @@ export function defineValueBlock(
   { width, block }: PanelLayout,
   pool: ConstantPool,
 ): BlockPacker {
-  const { element, scales = e8m0Values } = operand;
+  const { element, scales = e8m0Values, gathered = false } = operand;
   const last = 2 ** elementBits(element);
   const values = pool.table(
     new Table(Float32Array.from({ length: 256 }, (_, code) => (code < last ? decodeElement(element, code) : 0))),
   );
   const factors = pool.table(new Table(scales));
-  const callee = module.function(words(9), [], null, (code, ...parameters) => {
-    const [constants, from, wideStride, deepStride, count, left, to, scale, scaleWide] = parameters;
-    const [at, put, depth, rest] = Array.from({ length: 4 }, () => code.local("i32"));
+  const callee = module.function(words(10), [], null, (code, ...parameters) => {
+    const [constants, from, wide, deepStride, count, left, to, scale, scaleWide, first] = parameters;
+    const [at, put, depth, rest, scaleAt] = Array.from({ length: 5 }, () => code.local("i32"));
     const factor = code.local("f32");
     pushMin(code, left, block).set(depth);
     code.loop(() => {
-      code.get(scale).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
+      if (gathered) {
+        code.get(wide).set(scaleWide);
+        takePlace(code, scaleAt, first, scaleWide, true);
+        code.get(scaleAt).i32(Math.log2(block)).op("i32.shr_u").get(scale).op("i32.add").set(scaleAt);
+      } else takePlace(code, scaleAt, scale, scaleWide, false);
+      takePlace(code, at, from, wide, gathered);
+      code.get(scaleAt).memory("i32.load8_u").i32(2).op("i32.shl").get(constants).op("i32.add");
       code.memory("f32.load", factors).set(factor);
-      code.get(from).set(at).get(to).set(put).get(depth).set(rest);
+      code.get(to).set(put).get(depth).set(rest);
       const value = (offset: number, place: number) => {
         code.get(put).get(at).memory("i32.load8_u", offset).i32(2).op("i32.shl").get(constants).op("i32.add");
         code.memory("f32.load", values).get(factor).op("f32.mul").memory("f32.store", place * width * 4);
@@ -66,13 +72,11 @@ export function defineValueBlock(
         },
       );
       add(code, to, 4);
-      add(code, from, wideStride);
-      add(code, scale, scaleWide);
       code.get(count).i32(1).op("i32.sub").tee(count).brIf(0);
     });
   });
   return (code, s) => {
     code.get(s.constants).get(s.from).get(s.wideStride).get(s.deepStride).get(s.count).get(s.left);
-    code.get(s.to).get(s.scale).get(s.scaleWide).call(callee);
+    code.get(s.to).get(s.scale).get(s.scaleWide).get(s.first).call(callee);
   };
 } // prettier-ignore

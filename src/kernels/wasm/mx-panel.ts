@@ -41,6 +41,7 @@ export const panelRecordBytes = (layout: PanelLayout): number =>
 export interface BlockSource {
   readonly constants: Local;
   readonly from: Local;
+  /** From place to place; of gathered codes the table of their offsets. */
   readonly wideStride: Local;
   readonly deepStride: Local;
   readonly count: Local;
@@ -48,7 +49,21 @@ export interface BlockSource {
   readonly to: Local;
   readonly scale: Local;
   readonly scaleWide: Local;
+  /** Of gathered codes: the offset of the block's first k, in elements. */
+  readonly first: Local;
   readonly stage: Local;
+}
+
+/**
+ * Sets `at` to the first element of a place, and moves on to the next: by a stride, or, gathered, by the next entry of
+ * the table at `wide`, in bytes.
+ */
+export function takePlace(code: Code, at: Local, from: Local, wide: Local, gathered: boolean): void {
+  code.get(from);
+  if (gathered) code.get(wide).memory("i32.load").op("i32.add");
+  code.set(at);
+  if (gathered) code.get(wide).i32(4).op("i32.add").set(wide);
+  else code.get(from).get(wide).op("i32.add").set(from);
 }
 
 /** Writes a call that packs one block of a strip. */

@@ -63,8 +63,8 @@ function defineMxProduct(module: Module, parts: MxParts): Callee {
   const { kernel, shape, pool } = parts;
   const callees = {
     macro: macroOf(module, shape, kernel.block),
-    packA: defineMxPack(module, kernel.a, shape.a, pool),
-    packB: defineMxPack(module, kernel.b, shape.b, pool),
+    packA: defineMxPack(module, kernel.a, shape.a, pool, "deep"),
+    packB: defineMxPack(module, kernel.b, shape.b, pool, "wide"),
   };
   return module.function(words(11), [], null, (code, base, ...item) => {
     new MxProductWriter(code, base, item, parts, callees).write();
@@ -211,23 +211,44 @@ class MxProductWriter {
       operand === "a"
         ? [parts.shape.a, aPanels, this.callees.packA]
         : [parts.shape.b, bPanels, this.callees.packB];
+    const strip = this.local(`${operand} strip`);
+    code.get(this.local("blocks")).i32(panelRecordBytes(layout)).op("i32.mul").set(strip);
+    code.get(this.local("pool")).get(this.local(operand));
+    const sizes = () => code.get(count).get(this.local("depth")).get(panels).get(strip);
+    if (parts.kernel[operand].gathered) this.pushGathered(operand, first, sizes);
+    else this.pushStrided(operand, first, sizes);
+    code.get(local).i32(mxLocalLayout(parts.shape).stage).op("i32.add").call(callee);
+  }
+
+  /** Pushes the rest of what a strided packer takes, up to the stage; the operand's address is on the stack. */
+  private pushStrided(operand: "a" | "b", first: Local, sizes: () => void): void {
+    const { code, parts } = this;
     const [wide, deep, scaleWide, scaleDeep] =
       operand === "a"
         ? (["aRow", "aDeep", "aScaleRow", "aScaleDeep"] as const)
         : (["bColumn", "bDeep", "bScaleColumn", "bScaleDeep"] as const);
-    const strip = this.local(`${operand} strip`);
-    code.get(this.local("blocks")).i32(panelRecordBytes(layout)).op("i32.mul").set(strip);
-    code.get(this.local("pool")).get(this.local(operand));
     plusProduct(code, this.local("from k"), this.value(deep));
     plusProduct(code, first, this.value(wide));
-    code.get(this.value(wide)).get(this.value(deep)).get(count).get(this.local("depth")).get(panels).get(strip);
+    code.get(this.value(wide)).get(this.value(deep));
+    sizes();
     code.get(this.local("from k")).i32(parts.kernel.block).op("i32.div_u").set(this.local("from block"));
     code.get(this.local(operand === "a" ? "aScale" : "bScale"));
     plusProduct(code, this.local("from block"), this.value(scaleDeep));
     plusProduct(code, first, this.value(scaleWide));
     code.get(this.value(scaleWide)).get(this.value(scaleDeep));
-    code.get(local).i32(mxLocalLayout(parts.shape).stage).op("i32.add").call(callee);
-  } // prettier-ignore
+  }
+
+  /** The same for one that gathers: tables from the first place and k on, and where these are in their runs. */
+  private pushGathered(operand: "a" | "b", first: Local, sizes: () => void): void {
+    const { code, base } = this;
+    const [from, run] = [this.local("from k"), operand === "a" ? "aRun" : "bRun"] as const;
+    argument(code, base, `${operand}WideAt`).get(first).i32(2).op("i32.shl").op("i32.add");
+    argument(code, base, `${operand}DeepAt`).get(from).i32(2).op("i32.shl").op("i32.add");
+    sizes();
+    code.get(this.local(operand === "a" ? "aScale" : "bScale"));
+    argument(code, base, run).get(operand === "a" ? from : first);
+    argument(code, base, run).op("i32.rem_u");
+  }
 
   /** The block's tiles, and after the last k the epilogue, group of columns by group of columns. */
   private tiles(): void {
