@@ -3,10 +3,17 @@ import type { BlockFormat } from "../formats/block-format.ts";
 import type { ScalarFormat } from "../formats/format.ts";
 import { decodeTable } from "../kernels/codec.ts";
 import type { MxElement, MxRounding, MxTable } from "../kernels/mx-element.ts";
-import { mxGemm, type MxGemmKernel, type MxOperand, type MxStrides } from "../kernels/mx-gemm.ts";
+import {
+  mxGemm,
+  type MxGemmKernel,
+  type MxGemmSizes,
+  type MxOperand,
+  type MxStrides,
+} from "../kernels/mx-gemm.ts";
 import { output, perColumn, scalar } from "../kernels/signature.ts";
 import type { Rounding } from "../formats/format.ts";
-import { codesShape, isBlocked, matrixShape, type Tensor } from "../tensor/tensor.ts";
+import type { BufferSlice } from "../kernels/backend.ts";
+import { codesShape, isBlocked, matrixShape, slice, type Tensor } from "../tensor/tensor.ts";
 
 /** Blocks that a float32 operand is rounded to while it is packed. They run along the product's sum. */
 export interface PackedRounding {
@@ -14,7 +21,21 @@ export interface PackedRounding {
   readonly rounding: MxRounding;
 }
 
-/** An operand, read as it lies or transposed. Codes lie unpacked. */
+/** An operand of a product of blocks as it lies in memory: float32, or unpacked codes in blocks along the sum. */
+export interface BlockOperand {
+  readonly tensor: Tensor;
+  readonly lies: MxStrides;
+  /** Elements between the start of the tensor and that of the operand, which in codes are whole blocks. Default 0. */
+  readonly at?: number;
+  /** Scales between the start of the tensor's and that of the operand's. Default 0. */
+  readonly scaleAt?: number;
+  /** Gathers element (r, c) from rows[r] + columns[c]; codes then lie in one piece for each block. */
+  readonly tables?: { readonly rows: Tensor; readonly columns: Tensor };
+  /** Rounds float32 to blocks along the sum while it is packed. */
+  readonly blocks?: PackedRounding;
+}
+
+/** A matrix, read as it lies or transposed. Codes lie unpacked. */
 export interface BlockSide {
   readonly tensor: Tensor;
   readonly transposed: boolean;
@@ -42,7 +63,7 @@ export function roundsWhilePacking(format: BlockFormat, rounding: Rounding): rou
   return rounding !== "stochastic" && !format.tensorScale && element !== null && element.kind !== "values";
 }
 
-/** A side as `mx-gemm` takes it: its description, how long its blocks are (null: any), and the axis they run along. */
+/** An operand as `mx-gemm` takes it: its description, and how long its blocks are (null: any). */
 interface Described {
   readonly operand: MxOperand;
   /** Tells kernels apart. */
@@ -60,23 +81,26 @@ function scalesOf({ scale, tensorScale }: BlockFormat): { readonly scales?: Floa
   return { scales: values };
 }
 
-/** Null for what the kernel does not take: blocks across the sum, codes with other scales, wide codes. */
-function describe({ tensor, transposed, blocks }: BlockSide, sumAxis: 0 | 1): Described | null {
+/** Null for what the kernel does not take: codes with other scales, wide codes. */
+function describe({ tensor, tables, blocks }: BlockOperand): Described | null {
+  const { kind } = tensor.encoding;
+  const gathers = tables ? ({ gathered: true } as const) : {};
+  const place = tables ? "gathered " : "";
   if (isBlocked(tensor)) {
-    const { format, axis } = tensor.encoding;
+    const { format } = tensor.encoding;
     const element = elementOf(format.element);
-    const along = ((axis === 1) !== transposed) === (sumAxis === 1);
-    if (element === null || !along) return null;
-    const operand = { source: "codes", element, ...scalesOf(format) } as const;
-    return { operand, key: `codes ${format.name}`, block: format.block };
+    if (element === null) return null;
+    const operand = { source: "codes", element, ...scalesOf(format), ...gathers } as const;
+    return { operand, key: `${place}codes ${format.name}`, block: format.block };
   }
-  if (tensor.encoding.kind !== "float32") return null;
-  if (!blocks) return { operand: { source: "f32", element: null }, key: "float32", block: null };
+  if (kind !== "float32") return null;
+  if (!blocks)
+    return { operand: { source: "f32", element: null, ...gathers }, key: `${place}float32`, block: null };
   const { format, rounding } = blocks;
   const element = elementOf(format.element);
   if (element === null || element.kind === "values" || !roundsWhilePacking(format, rounding)) return null;
-  const operand = { source: "f32", element, rounding, scaleRule: format.scaleRule } as const;
-  return { operand, key: `${rounding} ${format.scaleRule} ${format.name}`, block: format.block };
+  const operand = { source: "f32", element, rounding, scaleRule: format.scaleRule, ...gathers } as const;
+  return { operand, key: `${place}${rounding} ${format.scaleRule} ${format.name}`, block: format.block };
 }
 
 const kernels = new Map<string, MxGemmKernel>();
@@ -85,7 +109,7 @@ const kernels = new Map<string, MxGemmKernel>();
 interface Extras {
   readonly aTensor?: Tensor;
   readonly bTensor?: Tensor;
-  readonly bias?: Tensor;
+  readonly bias?: Tensor | BufferSlice;
 }
 
 function kernelOf(a: Described, b: Described, block: BlockFormat["block"], extras: Extras): MxGemmKernel {
@@ -109,31 +133,89 @@ function kernelOf(a: Described, b: Described, block: BlockFormat["block"], extra
   return kernel;
 }
 
-/** How elements and scales lie. */
-function stridesOf({ tensor, transposed }: BlockSide): MxStrides {
+/** A matrix as an operand; null where its blocks run across the sum. */
+function operandOf({ tensor, transposed, blocks }: BlockSide, sumAxis: 0 | 1): BlockOperand | null {
   const [, columns] = codesShape(tensor.encoding, tensor.shape);
   const lies = transposed ? { row: 1, column: columns } : { row: columns, column: 1 };
-  if (!isBlocked(tensor)) return lies;
-  const across = matrixShape(tensor.encoding.scales.shape)[1];
-  return transposed
-    ? { ...lies, scaleRow: 1, scaleColumn: across }
-    : { ...lies, scaleRow: across, scaleColumn: 1 };
+  if (!isBlocked(tensor)) return { tensor, lies, ...(blocks && { blocks }) };
+  const { axis, scales } = tensor.encoding;
+  if (((axis === 1) !== transposed) !== (sumAxis === 1)) return null;
+  const across = matrixShape(scales.shape)[1];
+  const [scaleRow, scaleColumn] = transposed ? [1, across] : [across, 1];
+  return { tensor, lies: { ...lies, scaleRow, scaleColumn } };
 }
 
-const inputsOf = (name: "a" | "b", tensor: Tensor): Record<string, Tensor> =>
-  isBlocked(tensor) ? { [name]: tensor, [`${name}Scale`]: tensor.encoding.scales } : { [name]: tensor };
+/** From element `at` of a tensor on. */
+const from = (tensor: Tensor, bytes: number, at = 0): BufferSlice => {
+  const { buffer, offset } = slice(tensor);
+  return { buffer, offset: offset + bytes * at };
+};
 
-const tensorScaleOf = (tensor: Tensor): Tensor | null =>
+function inputsOf(
+  name: "a" | "b",
+  { tensor, at, scaleAt, tables }: BlockOperand,
+): Record<string, Tensor | BufferSlice> {
+  const offsets = tables ? { [`${name}Rows`]: tables.rows, [`${name}Columns`]: tables.columns } : {};
+  if (!isBlocked(tensor)) return { [name]: from(tensor, 4, at), ...offsets };
+  const scales = from(tensor.encoding.scales, 1, scaleAt);
+  return { [name]: from(tensor, 1, at), [`${name}Scale`]: scales, ...offsets };
+}
+
+const tensorScaleOf = ({ tensor }: BlockOperand): Tensor | null =>
   isBlocked(tensor) ? tensor.encoding.tensorScale : null;
 
 /**
- *   C = A·B (+ bias to each row), at least one side in blocks along the sum
+ * Whether {@link multiplyBlocks} takes these operands.
+ *
+ * @param a, b  at least one in blocks, both in blocks of one length.
+ */
+export function multipliesBlocks(a: BlockOperand, b: BlockOperand): boolean {
+  return blocksOf(a, b) !== null;
+}
+
+function blocksOf(
+  left: BlockOperand,
+  right: BlockOperand,
+): { readonly a: Described; readonly b: Described; readonly block: BlockFormat["block"] } | null {
+  const [a, b] = [describe(left), describe(right)];
+  const block = a?.block ?? b?.block ?? null;
+  if (!a || !b || block === null || (a.block ?? block) !== (b.block ?? block)) return null;
+  return { a, b, block };
+}
+
+/**
+ *   C = A·B (+ bias to each row), at least one operand in blocks along the sum
  *
  * Elements that are small integers (e2m1, e2m3, int8, int4) are multiplied as such: the sum of each block is exact,
  * times both scales, added in float32 in the order of k. Others, and float32 beside blocks, are products of float32.
  *
+ * @param bias   [n] or null
+ * @param sizes  those of `mx-gemm` but for the operands' strides.
+ * @returns whether it was done; false, and nothing written, when an operand wants decoding first.
+ */
+export function multiplyBlocks(
+  left: BlockOperand,
+  right: BlockOperand,
+  bias: Tensor | BufferSlice | null,
+  c: Tensor | BufferSlice,
+  sizes: Omit<MxGemmSizes, "a" | "b">,
+): boolean {
+  const described = blocksOf(left, right);
+  if (!described) return false;
+  const [aTensor, bTensor] = [tensorScaleOf(left), tensorScaleOf(right)];
+  const extras = { ...(aTensor && { aTensor }), ...(bTensor && { bTensor }), ...(bias && { bias }) };
+  left.tensor.device.run(kernelOf(described.a, described.b, described.block, extras), {
+    inputs: { ...inputsOf("a", left), ...inputsOf("b", right), ...extras },
+    outputs: { c },
+    sizes: { ...sizes, a: left.lies, b: right.lies },
+  });
+  return true;
+}
+
+/**
+ * {@link multiplyBlocks} of two matrices.
+ *
  * @param sizes  m, n and k; the sides fit them.
- * @returns whether it was done; false, and nothing written, when a side is of a kind that wants decoding first.
  */
 export function blockProduct(
   left: BlockSide,
@@ -142,16 +224,6 @@ export function blockProduct(
   c: Tensor,
   { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
 ): boolean {
-  const a = describe(left, 1);
-  const b = describe(right, 0);
-  const block = a?.block ?? b?.block ?? null;
-  if (!a || !b || block === null || (a.block ?? block) !== (b.block ?? block)) return false;
-  const [aTensor, bTensor] = [tensorScaleOf(left.tensor), tensorScaleOf(right.tensor)];
-  const extras = { ...(aTensor && { aTensor }), ...(bTensor && { bTensor }), ...(bias && { bias }) };
-  c.device.run(kernelOf(a, b, block, extras), {
-    inputs: { ...inputsOf("a", left.tensor), ...inputsOf("b", right.tensor), ...extras },
-    outputs: { c },
-    sizes: { m, n, k, a: stridesOf(left), b: stridesOf(right), c: { row: n } },
-  });
-  return true;
+  const [a, b] = [operandOf(left, 1), operandOf(right, 0)];
+  return a !== null && b !== null && multiplyBlocks(a, b, bias, c, { m, n, k, c: { row: n } });
 }

@@ -79,9 +79,9 @@ describe.each(devices)("$name", ({ device }) => {
       const [tx, tdy] = [pixels(x, g.input.channels), pixels(dy, g.output.channels)];
       const tw = device.tensor(w, [g.output.channels, g.depth]);
       const tb = device.tensor(b, [b.length]);
-      expectClose(await readValues(convolve(tx, tw, tb, g)), want.y);
-      expectClose(await readValues(convolveInput(tdy, tw, g)), want.dx);
-      expectClose(await readValues(convolveWeights(tdy, tx, g)), want.dw);
+      expectClose(await readValues(convolve({ tensor: tx }, tw, tb, g)), want.y);
+      expectClose(await readValues(convolveInput({ tensor: tdy }, { tensor: tw }, g)), want.dx);
+      expectClose(await readValues(convolveWeights({ tensor: tdy }, { tensor: tx }, g)), want.dw);
     });
   });
 });

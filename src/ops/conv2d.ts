@@ -27,7 +27,9 @@ const isPointwise = ({ kernel: [height, width], stride, padding, groups }: ConvG
  *   y[n, oy, ox, o] = b[o] + Σ over ky, kx, c of x[n, oy·s + ky·d - p, ox·s + kx·d - p, c] · w[o, ky, kx, c]
  *
  * Patches are gathered while they are packed: no matrix of patches exists. Operands in the formats of the policy, see
- * `weighted`; blocks run along the channels of a pixel, and along (ky, kx, c) of a weight.
+ * `weighted`; blocks run along the sums: (ky, kx, c) of patches and weights, (ky, kx, o) and pixels in the backward pass.
+ * Where they cannot be made while patches are packed (stochastic rounding, NVFP4) and do not divide the channels, they run
+ * along the channels of a pixel, and products are of float32.
  *
  * @param w  [output channels, kernel height · kernel width · input channels of a group]
  * @param b  [output channels] or null
@@ -45,10 +47,11 @@ export function conv2d(
   expectShape("conv2d's weight", w, geometry.output.channels, geometry.depth);
   if (isPointwise(geometry)) return { pixels: linear(pixels, w, b, precision), shape: geometry.output };
   const y = weighted(pixels, w, b, precision, {
-    roundWhilePacking: false,
-    forward: (x, weight, bias) => convolve(x.tensor, weight, bias, geometry),
-    input: (dy, weight) => convolveInput(dy.tensor, weight, geometry),
-    weight: (dy, x) => convolveWeights(dy.tensor, x, geometry),
+    roundWhilePacking: true,
+    roundWeightWhilePacking: true,
+    forward: (x, weight, bias) => convolve(x, weight, bias, geometry),
+    input: (dy, weight) => convolveInput(dy, weight, geometry),
+    weight: (dy, x) => convolveWeights(dy, x, geometry),
   });
   return { pixels: y, shape: geometry.output };
 }

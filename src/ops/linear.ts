@@ -6,9 +6,10 @@ import { weighted, type WeightedProducts } from "./weighted.ts";
 
 const products: WeightedProducts = {
   roundWhilePacking: true,
+  roundWeightWhilePacking: false,
   forward: (x, w, bias) => product({ ...x, transposed: false }, { tensor: w, transposed: true }, bias),
-  input: (dy, w) => product({ ...dy, transposed: false }, { tensor: w, transposed: false }),
-  weight: (dy, x) => product({ ...dy, transposed: true }, { tensor: x, transposed: false }),
+  input: (dy, w) => product({ ...dy, transposed: false }, { ...w, transposed: false }),
+  weight: (dy, x) => product({ ...dy, transposed: true }, { ...x, transposed: false }),
 };
 
 /**

@@ -40,12 +40,14 @@ export interface WeightedOperand {
 export interface WeightedProducts {
   /** Whether they take operands with `blocks`, which run along the product's sum. */
   readonly roundWhilePacking: boolean;
+  /** Whether `input` takes weights with `blocks`: its sum does not run along an axis of w alone. */
+  readonly roundWeightWhilePacking: boolean;
   /** y from x [rows, in] and w [out, …], plus the bias of each output. */
   forward(x: WeightedOperand, w: Tensor, bias: Tensor | null): Tensor;
   /** dx from dy [rows, out] and w. */
-  input(dy: WeightedOperand, w: Tensor): Tensor;
-  /** dw from dy and x. */
-  weight(dy: WeightedOperand, x: Tensor): Tensor;
+  input(dy: WeightedOperand, w: WeightedOperand): Tensor;
+  /** dw from dy and x; an x in blocks may come with the order to round what is made of it to such blocks again. */
+  weight(dy: WeightedOperand, x: WeightedOperand): Tensor;
 }
 
 /**
@@ -94,12 +96,16 @@ function operandOf(
   { roundWhilePacking }: WeightedProducts,
   key: () => Key,
 ): WeightedOperand {
+  const blocks = roundWhilePacking && x.encoding.kind === "float32" ? packedRounding(precision) : null;
+  return blocks ? { tensor: x, blocks } : { tensor: rounded(x, precision, axes, key) };
+}
+
+/** The blocks of a precision, where products can round to them while they pack. */
+function packedRounding(precision: TensorPrecision | null): PackedRounding | null {
   const format = precision && dependsOnAxis(precision) ? blocksOf(precision) : null;
-  if (roundWhilePacking && precision && format && x.encoding.kind === "float32") {
-    const { rounding } = precision;
-    if (roundsWhilePacking(format, rounding)) return { tensor: x, blocks: { format, rounding } };
-  }
-  return { tensor: rounded(x, precision, axes, key) };
+  if (!precision || !format) return null;
+  const { rounding } = precision;
+  return roundsWhilePacking(format, rounding) ? { format, rounding } : null;
 }
 
 /** Q_A(x) as the weight's gradient will read it; the forward product's own version goes where that is another. */
@@ -133,7 +139,10 @@ function backward(
   const tokens = dependsOnAxis(error)
     ? operandOf(dy, error, alongTokens, products, () => key("error of the weight's gradient"))
     : features;
-  const dw = w.tracked ? products.weight(tokens, kept) : null;
+  const order = kept === x ? null : packedRounding(policy.activation);
+  const dw = w.tracked
+    ? products.weight(tokens, order ? { tensor: kept, blocks: order } : { tensor: kept })
+    : null;
   if (tokens !== features) freeRounded(tokens.tensor, dy);
   freeRounded(features.tensor, dy);
   return [dx, dw];
@@ -147,9 +156,11 @@ function inputGradient(
   products: WeightedProducts,
 ): Tensor {
   const { passes, weight } = precision.policy;
+  const blocks = passes === "both" && products.roundWeightWhilePacking ? packedRounding(weight) : null;
+  if (blocks) return products.input(error, { tensor: w, blocks });
   const axes = dependsOnAxis(weight) ? alongOut : alongIn;
   const operand = passes === "both" ? roundedWeight(w, axes, precision) : w;
-  const dx = products.input(error, operand);
+  const dx = products.input(error, { tensor: operand });
   freeRounded(operand, w);
   return dx;
 }
