@@ -159,9 +159,9 @@ function offsetTables(name: "a" | "b"): Requirement[] {
 
 /** How far a gathered operand reaches depends on its tables. */
 function mxOperand(name: "a" | "b", { source, gathered }: MxOperand): Requirement[] {
-  const elements = entry(name, source === "f32" ? "f32" : "u8", gathered ? "scalar" : name);
+  const values = entry(name, source === "f32" ? "f32" : "u8", gathered ? "scalar" : name);
   const scales = source === "f32" ? [] : [entry(`${name}Scale`, "u8", gathered ? "scalar" : `${name}Scale`)];
-  return [elements, ...scales, ...(gathered ? offsetTables(name) : [])];
+  return [values, ...scales, ...(gathered ? offsetTables(name) : [])];
 }
 
 function checkSlice(

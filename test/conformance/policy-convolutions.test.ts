@@ -156,7 +156,7 @@ function expectClose(got: ArrayLike<number>, wanted: ArrayLike<number>, within: 
   expect(Math.max(...off)).toBeLessThanOrEqual(within);
 }
 
-describe.each(Object.entries(geometries))("a convolution in blocks: %s", (_, given) => {
+describe.each(Object.entries(geometries))("a convolution in blocks: %s", (_shape, given) => {
   const [shape, out, options] = given;
   const g = convGeometry(shape, out, options);
   const inputs = [

@@ -76,13 +76,13 @@ export async function results(
     Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, place(data)]));
   const call = { inputs: placed(inputs), outputs: placed(outputs), sizes };
   backend.run(backend.compile(kernel), call);
-  const results: Record<string, number[]> = {};
+  const read: Record<string, number[]> = {};
   for (const [name, slice] of Object.entries(call.outputs)) {
     const storage = kernel.outputs[name].storage;
-    results[name] = [...(await backend.read(slice, storage, outputs[name].length))];
+    read[name] = [...(await backend.read(slice, storage, outputs[name].length))];
   }
   for (const { buffer } of [...Object.values(call.inputs), ...Object.values(call.outputs)]) backend.free(buffer);
-  return results;
+  return read;
 } // prettier-ignore
 
 const judge = createReferenceBackend({ precision: "float32" });
