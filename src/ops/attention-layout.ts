@@ -1,10 +1,7 @@
-/** How heads lie in the matrices of an attention, and products of all heads at once. */
-import type { BufferSlice } from "../kernels/backend.ts";
-import { gemm, type GemmSizes, type GemmStrides } from "../kernels/gemm.ts";
-import type { Device } from "../tensor/device.ts";
-import { ShapeError, type Tensor } from "../tensor/tensor.ts";
-
-const batched = gemm("attention product", "f32", "f32");
+/** How heads lie in the matrices of an attention. */
+import type { MxStrides } from "../kernels/mx-gemm.ts";
+import { isBlocked, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import type { BlockOperand, PackedRounding } from "./block-product.ts";
 
 /** Sizes of one call: sequences, their length, heads and the width of a head. */
 export interface Heads {
@@ -28,50 +25,95 @@ export function headsOf(rows: number, columns: number, batch: number, heads: num
 }
 
 /**
- * A side of a product of heads: where it starts, and how it lies. `rows` of a stride are those that memory holds of
- * each sequence or matrix: its length, or more where it was padded.
+ * How the matrix of a head lies among others, counted in its rows, which are `width` adjacent elements each: where the
+ * first one begins, and how far it is to the next sequence, head and token.
+ *
+ * @param rows  that memory holds of each sequence or matrix: its length, or more where it was padded.
  */
-export type Side = readonly [BufferSlice, GemmStrides];
+export type Layout = (h: Heads, rows: number) => HeadLayout;
 
-const across = (row: number, transposed: boolean): { row: number; column: number } =>
-  transposed ? { row: 1, column: row } : { row, column: 1 };
+interface HeadLayout {
+  readonly width: number;
+  readonly at: number;
+  readonly outer: number;
+  readonly inner: number;
+  readonly row: number;
+}
 
 /** One of query, key, value (or their gradients) inside the interleaved [batch · rows, 3 · heads · width]. */
-export function third(h: Heads, transposed = false, rows = h.length): GemmStrides {
-  const row = 3 * h.heads * h.width;
-  return { outer: rows * row, inner: h.width, ...across(row, transposed) };
-}
+const third =
+  (which: number): Layout =>
+  ({ heads, width }, rows) => ({
+    width,
+    at: which * heads,
+    outer: rows * 3 * heads,
+    inner: 1,
+    row: 3 * heads,
+  });
+
+export const query: Layout = third(0);
+export const key: Layout = third(1);
+export const value: Layout = third(2);
 
 /** The attention matrix [batch, heads, rows, length]. */
-export function square(h: Heads, transposed = false, rows = h.length): GemmStrides {
-  const inner = rows * h.length;
-  return { outer: h.heads * inner, inner, ...across(h.length, transposed) };
-}
+export const square: Layout = ({ heads, length }, rows) => ({
+  width: length,
+  at: 0,
+  outer: heads * rows,
+  inner: rows,
+  row: 1,
+});
 
 /** The output [batch · rows, heads · width]. */
-export function joined(h: Heads, transposed = false, rows = h.length): GemmStrides {
-  const row = h.heads * h.width;
-  return { outer: rows * row, inner: h.width, ...across(row, transposed) };
+export const joined: Layout = ({ heads, width }, rows) => ({
+  width,
+  at: 0,
+  outer: rows * heads,
+  inner: 1,
+  row: heads,
+});
+
+/** Matrices of heads as an operand of products. */
+export interface HeadOperand {
+  /** Float32, or codes: in any blocks, or with one scale. */
+  readonly tensor: Tensor;
+  /** Rows that memory holds of each sequence. Default its length. */
+  readonly rows?: number;
+  /** Rounds float32 to blocks along the product's sum while it is packed. */
+  readonly blocks?: PackedRounding;
 }
 
-/** C = A·B in float32 for every head of every sequence. */
-export function multiply(
-  device: Device,
+/** Where the matrices of an operand lie, elements and scales. */
+export function operandAt(
   h: Heads,
-  [a, aLies]: Side,
-  [b, bLies]: Side,
-  [c, cLies]: Side,
-  [m, n, k]: readonly [number, number, number],
-): void {
-  const { batch: outer, heads: inner } = h;
-  const { outer: cOuter = 0, inner: cInner = 0, row } = cLies;
-  const lies = { a: aLies, b: bLies, c: { outer: cOuter, inner: cInner, row } };
-  const sizes: GemmSizes = { outer, inner, m, n, k, ...lies };
-  device.run(batched, { inputs: { a, b }, outputs: { c }, sizes });
+  { tensor, rows = h.length, blocks }: HeadOperand,
+  layout: Layout,
+  transposed: boolean,
+): BlockOperand {
+  const lies = layout(h, rows);
+  if (!isBlocked(tensor)) {
+    const { at, ...strides } = stridesOf(lies, lies.width, transposed);
+    return { tensor, at, lies: strides, ...(blocks && { blocks }) };
+  }
+  const { axis, format } = tensor.encoding;
+  const wide = Math.ceil(lies.width / format.block);
+  const elements = stridesOf(lies, axis === 1 ? wide * format.block : lies.width, transposed);
+  const scales =
+    axis === 1
+      ? stridesOf(lies, wide, transposed)
+      : stridesOf(layout(h, rows / format.block), lies.width, transposed);
+  const { at, ...strides } = elements;
+  const ofScales: Partial<MxStrides> = {
+    scaleOuter: scales.outer,
+    scaleInner: scales.inner,
+    scaleRow: scales.row,
+    scaleColumn: scales.column,
+  };
+  return { tensor, at, scaleAt: scales.at, lies: { ...strides, ...ofScales } };
 }
 
-/** Query, key and value inside one float32 buffer, as slices. */
-export function split(tensor: Tensor, h: Heads): readonly [BufferSlice, BufferSlice, BufferSlice] {
-  const step = h.heads * h.width * 4;
-  return [tensor.storage.slice(0), tensor.storage.slice(step), tensor.storage.slice(2 * step)];
+/** Strides for rows of `width` elements; in elements, or in scales where these are counted. */
+function stridesOf({ at, outer, inner, row }: HeadLayout, width: number, transposed: boolean) {
+  const across = transposed ? { row: 1, column: row * width } : { row: row * width, column: 1 };
+  return { at: at * width, outer: outer * width, inner: inner * width, ...across };
 }

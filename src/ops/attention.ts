@@ -3,7 +3,7 @@ import type { LayerPolicy } from "../precision/policy.ts";
 import type { Key } from "../random/stream.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import { headsOf } from "./attention-layout.ts";
-import { fusedSelfAttention } from "./fused-attention.ts";
+import { checkedDropout, fusedSelfAttention } from "./fused-attention.ts";
 import type { LayerPrecision } from "./operand.ts";
 import { quantisedAttention } from "./quantised-attention.ts";
 
@@ -35,9 +35,9 @@ export interface ProbabilityDropout {
  * @param heads  number of heads
  * @param causal  whether a token sees those before it and itself only, or all of its sequence
  * @param precision  formats of the products' operands; default float32.
- * @param drop  applied to P where no operand is rounded; products one by one keep all of it. Default none.
+ * @param drop  applied to P, by the same draws on either way. Default none.
  * @returns [batch · length, heads · width]
- * @throws ShapeError when the sizes do not divide.
+ * @throws ShapeError when the sizes do not divide; RangeError when `dropout` is outside [0, 1) or lacks its key.
  * @source Vaswani et al. 2017, Attention is all you need, equation 1.
  */
 export function selfAttention(
@@ -51,7 +51,7 @@ export function selfAttention(
   expectShape("selfAttention", qkv, null, null);
   const h = headsOf(qkv.shape[0], qkv.shape[1], batch, heads, causal);
   return precision !== null && quantisesProducts(precision.policy)
-    ? quantisedAttention(qkv, h, precision)
+    ? quantisedAttention(qkv, h, precision, checkedDropout(drop))
     : fusedSelfAttention(qkv, batch, heads, causal, drop);
 }
 

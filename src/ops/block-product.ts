@@ -13,7 +13,7 @@ import {
 import { output, perColumn, scalar } from "../kernels/signature.ts";
 import type { Rounding } from "../formats/format.ts";
 import type { BufferSlice } from "../kernels/backend.ts";
-import { codesShape, isBlocked, matrixShape, slice, type Tensor } from "../tensor/tensor.ts";
+import { codesShape, isBlocked, matrixShape, type Tensor } from "../tensor/tensor.ts";
 
 /** Blocks that a float32 operand is rounded to while it is packed. They run along the product's sum. */
 export interface PackedRounding {
@@ -146,10 +146,7 @@ function operandOf({ tensor, transposed, blocks }: BlockSide, sumAxis: 0 | 1): B
 }
 
 /** From element `at` of a tensor on. */
-const from = (tensor: Tensor, bytes: number, at = 0): BufferSlice => {
-  const { buffer, offset } = slice(tensor);
-  return { buffer, offset: offset + bytes * at };
-};
+const from = (tensor: Tensor, bytes: number, at = 0): BufferSlice => tensor.storage.slice(bytes * at);
 
 function inputsOf(
   name: "a" | "b",
@@ -164,16 +161,8 @@ function inputsOf(
 const tensorScaleOf = ({ tensor }: BlockOperand): Tensor | null =>
   isBlocked(tensor) ? tensor.encoding.tensorScale : null;
 
-/**
- * Whether {@link multiplyBlocks} takes these operands.
- *
- * @param a, b  at least one in blocks, both in blocks of one length.
- */
-export function multipliesBlocks(a: BlockOperand, b: BlockOperand): boolean {
-  return blocksOf(a, b) !== null;
-}
-
-function blocksOf(
+/** Both operands; null where one is of no kind that the kernel takes, none is in blocks, or their blocks differ. */
+function describeBoth(
   left: BlockOperand,
   right: BlockOperand,
 ): { readonly a: Described; readonly b: Described; readonly block: BlockFormat["block"] } | null {
@@ -200,7 +189,7 @@ export function multiplyBlocks(
   c: Tensor | BufferSlice,
   sizes: Omit<MxGemmSizes, "a" | "b">,
 ): boolean {
-  const described = blocksOf(left, right);
+  const described = describeBoth(left, right);
   if (!described) return false;
   const [aTensor, bTensor] = [tensorScaleOf(left), tensorScaleOf(right)];
   const extras = { ...(aTensor && { aTensor }), ...(bTensor && { bTensor }), ...(bias && { bias }) };

@@ -16,6 +16,15 @@ const kernel = pointwise(
   }),
 );
 
+/** x / (1-p) with probability 1-p, else 0, by the draw of {@link dropout}; not recorded on the tape. */
+export const dropped = (x: Tensor, p: number, key: Key): Tensor =>
+  map(
+    kernel,
+    x,
+    { x },
+    { key0: key[0], key1: key[1], threshold: Math.floor(p * 2 ** 32), gain: 1 / (1 - p) },
+  );
+
 /**
  *   y = x / (1-p) with probability 1-p, else 0;   dx the same of dy, with the same draw
  *
@@ -29,7 +38,5 @@ const kernel = pointwise(
 export function dropout(x: Tensor, p: number, key: Key): Tensor {
   if (!(p >= 0 && p < 1)) throw new RangeError(`logrung: dropout of ${p}, wants 0 <= p < 1`);
   if (p === 0) return x;
-  const uniforms = { key0: key[0], key1: key[1], threshold: Math.floor(p * 2 ** 32), gain: 1 / (1 - p) };
-  const vjp = (dy: Tensor): [Tensor] => [map(kernel, x, { x: dy }, uniforms)];
-  return x.device.tape.record([x], map(kernel, x, { x }, uniforms), [], vjp, []);
+  return x.device.tape.record([x], dropped(x, p, key), [], (dy) => [dropped(dy, p, key)], []);
 }

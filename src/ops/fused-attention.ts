@@ -125,7 +125,7 @@ export function fusedSelfAttention(
   options: FusedCausalAttentionOptions = {},
 ): Tensor {
   expectShape("fusedSelfAttention", qkv, null, null);
-  checkDropout(options);
+  checkedDropout(options);
   const { operands } = options;
   if (operands) expectOperands(operands, qkv);
   const [rows, columns] = qkv.shape;
@@ -168,7 +168,7 @@ export function fusedCrossAttention(
 ): Tensor {
   expectShape("fusedCrossAttention", q, null, null);
   expectShape("fusedCrossAttention", kv, null, 2 * q.shape[1]);
-  checkDropout(options);
+  checkedDropout(options);
   const [queries, keys] = [q.shape[0] / batch, kv.shape[0] / batch];
   const joined = q.shape[1];
   const width = joined / heads;
@@ -193,10 +193,13 @@ export function fusedCrossAttention(
   });
 }
 
-function checkDropout({ dropout = 0, key }: FusedAttentionOptions): void {
+/** @throws RangeError when `dropout` is outside [0, 1) or lacks its key. */
+export function checkedDropout(options: FusedAttentionOptions): FusedAttentionOptions {
+  const { dropout = 0, key } = options;
   if (!(dropout >= 0 && dropout < 1))
     throw new RangeError(`logrung: attention dropout of ${dropout}, wants 0 <= p < 1`);
   if (dropout > 0 && !key) throw new RangeError(`logrung: attention dropout of ${dropout} without a key`);
+  return options;
 }
 
 function expectOperands({ shape, encoding }: CodedTensor, qkv: Tensor): void {

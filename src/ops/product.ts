@@ -5,12 +5,22 @@ import { output, perColumn } from "../kernels/signature.ts";
 import type { ScalarFormat } from "../formats/format.ts";
 import type { Device } from "../tensor/device.ts";
 import { isBlocked, isCoded, partsOf, ShapeError, type Tensor } from "../tensor/tensor.ts";
-import { blockProduct, type PackedRounding } from "./block-product.ts";
+import type { TensorPrecision } from "../precision/policy.ts";
+import { blockProduct, roundsWhilePacking, type PackedRounding } from "./block-product.ts";
+import { dependsOnAxis } from "./operand.ts";
 import { unpacked } from "./pack.ts";
-import { dequantise } from "./quantise.ts";
+import { blocksOf, dequantise } from "./quantise.ts";
 import { quantiseBlocks } from "./quantise-blocks.ts";
 
 export { roundsWhilePacking, type PackedRounding } from "./block-product.ts";
+
+/** The blocks of a precision, where products can round to them while they pack; null where they cannot, or it has none. */
+export function packedRounding(precision: TensorPrecision | null): PackedRounding | null {
+  const format = precision && dependsOnAxis(precision) ? blocksOf(precision) : null;
+  if (!precision || !format) return null;
+  const { rounding } = precision;
+  return roundsWhilePacking(format, rounding) ? { format, rounding } : null;
+}
 
 /** A matrix [rows, columns], read as it lies or transposed. */
 export interface Side {

@@ -1,97 +1,174 @@
 /** Self-attention whose products read operands in the formats of a precision policy. */
-import type { TensorPrecision } from "../precision/policy.ts";
+import type { LayerPolicy, TensorPrecision } from "../precision/policy.ts";
+import type { Key } from "../random/stream.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { joined, multiply, split, square, third, type Heads } from "./attention-layout.ts";
-import { decoded, dependsOnAxis, forKeeping, freeRounded, madeBy, type LayerPrecision } from "./operand.ts";
+import {
+  joined,
+  key as keys,
+  query,
+  square,
+  value,
+  type HeadOperand,
+  type Heads,
+} from "./attention-layout.ts";
+import { multiplyHeads } from "./attention-products.ts";
+import { dropped } from "./dropout.ts";
+import type { FusedAttentionOptions } from "./fused-attention.ts";
+import { dependsOnAxis, forKeeping, madeBy, type LayerPrecision } from "./operand.ts";
+import { unpacked } from "./pack.ts";
+import { packedRounding, type PackedRounding } from "./product.ts";
 import { softmaxGradientRows, softmaxRows } from "./softmax.ts";
-import { alongColumns, alongRows, type Stacked } from "./stacked.ts";
+import { alongColumns, alongRows } from "./stacked.ts";
 
-/** Query, key and value as products read them: summed over the width of a head, and over tokens. */
+/** A tensor for products that sum over the width of its rows, and for those that sum over tokens. */
 interface Operands {
-  readonly ofWidth: Tensor;
-  readonly ofTokens: Stacked;
+  readonly ofWidth: HeadOperand;
+  readonly ofTokens: HeadOperand;
+}
+
+/** What a call computes with. */
+interface Setting {
+  readonly h: Heads;
+  readonly precision: LayerPrecision;
+  readonly drop: FusedAttentionOptions;
+  /** Roundings of activations and errors that products do themselves; null where codes are made first. */
+  readonly packed: Packed | null;
+}
+
+interface Packed {
+  readonly activation: PackedRounding | null;
+  readonly error: PackedRounding | null;
 }
 
 /**
  * As `selfAttention`, each product on operands rounded along its own reduction axis:
  *
- *   S = Q_A(q) Q_A(k)ᵀ,  P = softmax(S / √width),  y = Q_A(P) Q_A(v)
- *   dV = Q_A(P)ᵀ Q_E(dy),  dP = Q_E(dy) Q_A(v)ᵀ,  dS = P (dP - Σ P dP) / √width
+ *   S = Q_A(q) Q_A(k)ᵀ,  P = softmax(S / √width),  y = Q_A(M P) Q_A(v)
+ *   dV = Q_A(M P)ᵀ Q_E(dy),  dP = M Q_E(dy) Q_A(v)ᵀ,  dS = P (dP - Σ P dP) / √width
  *   dQ = Q_E(dS) Q_A(k),   dK = Q_E(dS)ᵀ Q_A(q)
  *
- * Query, key and value are one tensor of activations and share a scale where that is one a tensor. They are all that is
- * kept, in the activation format; P is computed from them again, exactly, so the softmax is differentiated where it was
- * taken. With passes `forward-only` they are kept in float32 and the four backward products read unrounded operands.
+ * M is the mask of dropout, element by element: that of the fused kernel for the same key. Query, key and value are one
+ * tensor of activations and share a scale where that is one a tensor. They are all that is kept, in the activation format;
+ * P is computed from them again, exactly, so the softmax is differentiated where it was taken. Blocks that products can
+ * round to while they pack are in memory for what is kept alone. With passes `forward-only` query, key and value are kept in
+ * float32 and the four backward products read unrounded operands.
  */
-export function quantisedAttention(qkv: Tensor, h: Heads, precision: LayerPrecision): Tensor {
+export function quantisedAttention(
+  qkv: Tensor,
+  h: Heads,
+  precision: LayerPrecision,
+  drop: FusedAttentionOptions = {},
+): Tensor {
   const { activation, passes } = precision.policy;
   const { device } = qkv;
-  const operands = operandsOf(qkv, activation, h, precision);
-  const p = probabilities(operands.ofWidth, h);
+  const setting: Setting = { h, precision, drop, packed: packedRoundings(precision.policy) };
+  const differentiable = device.tape.recording && qkv.tracked;
+  const keeps = passes === "both" && differentiable;
+  const operands = operandsOf(qkv, keeps, setting);
+  const p = dropping(probabilities(operands.ofWidth, h), drop);
   const y = device.empty([h.batch * h.length, h.heads * h.width]);
-  const roundedP = alongColumns(p, activation, h.length, () => precision.key("probabilities"));
-  withValues([roundedP, operands.ofTokens.tensor], ([P, all]) => {
-    const value = split(all, h)[2];
-    const lies = third(h, false, operands.ofTokens.rows);
-    const sizes = [h.length, h.width, h.length] as const;
-    multiply(device, h, [P.storage.slice(), square(h)], [value, lies], [y.storage.slice(), joined(h)], sizes);
-  });
-  freeRounded(roundedP, p);
-  device.free(p);
-  if (passes === "both") {
+  const roundedP = alongWidth(p, activation, h.length, setting, () => precision.key("probabilities"));
+  const right = { ...operands.ofTokens, layout: value };
+  multiplyHeads(h, { ...roundedP, layout: square }, right, { tensor: y, layout: joined }, [h.length, h.width, h.length]);
+  free([...madeBy(roundedP.tensor, p), p]);
+  if (keeps) {
     const kept = keptOperands(operands, qkv);
-    const reads = kept.ofWidth === qkv ? [qkv] : [];
-    const vjp = (dy: Tensor): [Tensor] => [backward(dy, kept, qkv, h, precision)];
+    const reads = kept.ofWidth.tensor === qkv ? [qkv] : [];
+    const vjp = (dy: Tensor): [Tensor] => [backward(dy, kept, qkv, setting)];
     return device.tape.record([qkv], y, madeOf(kept, qkv), vjp, reads);
   }
-  for (const tensor of madeOf(operands, qkv)) device.free(tensor);
-  return device.tape.record([qkv], y, [], (dy) => [backwardUnrounded(dy, qkv, h, precision)], [qkv]);
+  free(madeOf(operands, qkv));
+  if (!differentiable) return y;
+  return device.tape.record([qkv], y, [], (dy) => [backwardUnrounded(dy, qkv, setting)], [qkv]);
+} // prettier-ignore
+
+/** Null unless all that is rounded is rounded to blocks of one length, and can be while it is packed. */
+function packedRoundings({ activation, error, passes }: LayerPolicy): Packed | null {
+  const both = passes === "both" ? error : null;
+  const packed = { activation: packedRounding(activation), error: packedRounding(both) };
+  if ((activation && !packed.activation) || (both && !packed.error)) return null;
+  const sizes = new Set([packed.activation, packed.error].flatMap((found) => found?.format.block ?? []));
+  return sizes.size === 1 ? packed : null;
 }
 
-function operandsOf(
-  qkv: Tensor,
-  activation: TensorPrecision | null,
-  h: Heads,
-  { key }: LayerPrecision,
-): Operands {
-  const ofWidth = alongColumns(qkv, activation, h.width, () => key("query, key and value"));
+function free(tensors: readonly Tensor[]): void {
+  for (const tensor of tensors) tensor.device.free(tensor);
+}
+
+/** M p; p itself where nothing is dropped. */
+const masked = (p: Tensor, { dropout = 0, key = [0, 0] }: FusedAttentionOptions): Tensor =>
+  dropout === 0 ? p : dropped(p, dropout, key);
+
+/** M p in place of p. */
+function dropping(p: Tensor, drop: FusedAttentionOptions): Tensor {
+  const kept = masked(p, drop);
+  if (kept !== p) free([p]);
+  return kept;
+}
+
+/** Q(x) for products that sum over `width` adjacent columns; `role` tells whose rounding it is. */
+function alongWidth(
+  x: Tensor,
+  precision: TensorPrecision | null,
+  width: number,
+  { packed }: Pick<Setting, "packed">,
+  key: () => Key,
+  role: keyof Packed = "activation",
+): HeadOperand {
+  const blocks = packed?.[role];
+  return blocks ? { tensor: x, blocks } : { tensor: alongColumns(x, precision, width, key) };
+}
+
+/** Q(x) for products that sum over the tokens of each matrix. */
+function alongTokens(
+  x: Tensor,
+  precision: TensorPrecision | null,
+  length: number,
+  { packed }: Pick<Setting, "packed">,
+  key: () => Key,
+  role: keyof Packed = "activation",
+): HeadOperand {
+  const blocks = packed?.[role];
+  return blocks ? { tensor: x, blocks } : alongRows(x, precision, length, key);
+}
+
+/** Query, key and value for all products; in codes where they are kept. */
+function operandsOf(qkv: Tensor, keeps: boolean, { h, precision, packed }: Setting): Operands {
+  const { activation } = precision.policy;
+  const how = { packed: keeps ? null : packed };
+  const key = (purpose: string) => () => precision.key(purpose);
+  const ofWidth = alongWidth(qkv, activation, h.width, how, key("query, key and value"));
   const ofTokens = dependsOnAxis(activation)
-    ? alongRows(qkv, activation, h.length, () => key("query, key and value along tokens"))
-    : { tensor: ofWidth, rows: h.length };
+    ? alongTokens(qkv, activation, h.length, how, key("query, key and value along tokens"))
+    : { ...ofWidth, rows: h.length };
   return { ofWidth, ofTokens };
 }
 
-const madeOf = ({ ofWidth, ofTokens }: Operands, qkv: Tensor): Tensor[] => [
-  ...madeBy(ofWidth, qkv),
-  ...madeBy(ofTokens.tensor, ofWidth),
+const madeOf = ({ ofWidth, ofTokens }: Operands, source: Tensor): Tensor[] => [
+  ...madeBy(ofWidth.tensor, source),
+  ...(ofTokens.tensor === ofWidth.tensor ? [] : madeBy(ofTokens.tensor, source)),
 ];
 
-function keptOperands({ ofWidth, ofTokens }: Operands, qkv: Tensor): Operands {
-  const kept = forKeeping(ofWidth, qkv);
-  if (ofTokens.tensor === ofWidth) return { ofWidth: kept, ofTokens: { ...ofTokens, tensor: kept } };
-  return { ofWidth: kept, ofTokens: { ...ofTokens, tensor: forKeeping(ofTokens.tensor, qkv) } };
+/** Both operands by a function of tensors, one where they are one. */
+function mapped({ ofWidth, ofTokens }: Operands, change: (tensor: Tensor) => Tensor): Operands {
+  const tensor = change(ofWidth.tensor);
+  const other = ofTokens.tensor === ofWidth.tensor ? tensor : change(ofTokens.tensor);
+  return { ofWidth: { ...ofWidth, tensor }, ofTokens: { ...ofTokens, tensor: other } };
 }
 
-/** Calls `body` with the float32 values of tensors, which are gone after it. */
-function withValues(tensors: readonly Tensor[], body: (values: readonly Tensor[]) => void): void {
-  const all = tensors.map(decoded);
-  body(all.map(({ values }) => values));
-  for (const { free } of all) free();
-}
+const keptOperands = (operands: Operands, qkv: Tensor): Operands =>
+  mapped(operands, (tensor) => forKeeping(tensor, qkv));
 
 /** P = softmax(q kᵀ / √width), [batch · heads · length, length]. */
-function probabilities(qkv: Tensor, h: Heads): Tensor {
-  const { device } = qkv;
+function probabilities(qkv: HeadOperand, h: Heads): Tensor {
+  const { device } = qkv.tensor;
   const p = device.empty([h.batch * h.heads * h.length, h.length]);
-  withValues([qkv], ([all]) => {
-    const [q, k] = split(all, h);
-    const sizes = [h.length, h.length, h.width] as const;
-    multiply(device, h, [q, third(h)], [k, third(h, true)], [p.storage.slice(), square(h)], sizes);
-  });
+  const right = { ...qkv, layout: keys, transposed: true };
+  multiplyHeads(h, { ...qkv, layout: query }, right, { tensor: p, layout: square }, [h.length, h.length, h.width]);
   const uniforms = { scale: h.width ** -0.5, causal: h.causal ? 1 : 0 };
   device.run(softmaxRows, { inputs: { x: p }, outputs: { y: p }, uniforms, sizes: rowsOf(h) });
   return p;
-}
+} // prettier-ignore
 
 const rowsOf = ({ batch, heads, length }: Heads) => ({
   outer: batch * heads,
@@ -100,85 +177,82 @@ const rowsOf = ({ batch, heads, length }: Heads) => ({
 });
 
 /** Backward through rounded operands. */
-function backward(
-  dy: Tensor,
-  operands: Operands,
-  qkv: Tensor,
-  h: Heads,
-  { policy, key }: LayerPrecision,
-): Tensor {
+function backward(dy: Tensor, kept: Operands, qkv: Tensor, setting: Setting): Tensor {
+  const { h, precision: { policy, key } } = setting;
   const { activation, error } = policy;
+  const operands = mapped(kept, unpacked);
   const p = probabilities(operands.ofWidth, h);
   const dqkv = qkv.device.empty(qkv.shape);
-  const bothWays = (x: Tensor, width: number, rows: number, purpose: string): Operands => {
-    const ofWidth = alongColumns(x, error, width, () => key(purpose));
+  const bothWays = (x: Tensor, width: number, purpose: string): Operands => {
+    const ofWidth = alongWidth(x, error, width, setting, () => key(purpose), "error");
     const ofTokens = dependsOnAxis(error)
-      ? alongRows(x, error, rows, () => key(`${purpose} along tokens`))
-      : { tensor: ofWidth, rows };
+      ? alongTokens(x, error, h.length, setting, () => key(`${purpose} along tokens`), "error")
+      : { ...ofWidth, rows: h.length };
     return { ofWidth, ofTokens };
   };
-  const roundedP = alongRows(p, activation, h.length, () => key("probabilities of the backward pass"));
-  const e = bothWays(dy, h.width, h.length, "error");
+  const reached = masked(p, setting.drop);
+  const roundedP = alongTokens(reached, activation, h.length, setting, () => key("probabilities of the backward pass"));
+  const e = bothWays(dy, h.width, "error");
   valueGradient(dqkv, roundedP, e.ofTokens, h);
-  freeRounded(roundedP.tensor, p);
-  const ds = scoreGradient(p, e.ofWidth, operands.ofWidth, h);
-  for (const tensor of madeOf(e, dy)) tensor.device.free(tensor);
-  const s = bothWays(ds, h.length, h.length, "error of the scores");
+  free([...madeBy(roundedP.tensor, reached), ...(reached === p ? [] : [reached])]);
+  const ds = scoreGradient(p, e.ofWidth, operands.ofWidth, setting);
+  free(madeOf(e, dy));
+  const s = bothWays(ds, h.length, "error of the scores");
   queryAndKeyGradient(dqkv, s, operands.ofTokens, h);
-  for (const tensor of [...madeOf(s, ds), ds, p]) tensor.device.free(tensor);
+  free([...madeOf(s, ds), ds, p, ...opened(operands, kept)]);
   return dqkv;
-}
+} // prettier-ignore
+
+/** What was unpacked; scales stay those of what is kept. */
+const opened = (operands: Operands, kept: Operands): Tensor[] => [
+  ...(operands.ofWidth.tensor === kept.ofWidth.tensor ? [] : [operands.ofWidth.tensor]),
+  ...(operands.ofTokens.tensor === kept.ofTokens.tensor ||
+  operands.ofTokens.tensor === operands.ofWidth.tensor
+    ? []
+    : [operands.ofTokens.tensor]),
+];
 
 /** Backward through unrounded operands, at the P of the forward pass. */
-function backwardUnrounded(dy: Tensor, qkv: Tensor, h: Heads, { policy, key }: LayerPrecision): Tensor {
-  const forward = alongColumns(qkv, policy.activation, h.width, () => key("query, key and value"));
+function backwardUnrounded(dy: Tensor, qkv: Tensor, setting: Setting): Tensor {
+  const { h, precision: { policy, key } } = setting;
+  const forward = alongWidth(qkv, policy.activation, h.width, setting, () => key("query, key and value"));
   const p = probabilities(forward, h);
-  freeRounded(forward, qkv);
+  free(madeBy(forward.tensor, qkv));
   const dqkv = qkv.device.empty(qkv.shape);
-  const whole = (tensor: Tensor): Stacked => ({ tensor, rows: h.length });
-  valueGradient(dqkv, whole(p), whole(dy), h);
-  const ds = scoreGradient(p, dy, qkv, h);
-  queryAndKeyGradient(dqkv, { ofWidth: ds, ofTokens: whole(ds) }, whole(qkv), h);
-  for (const tensor of [ds, p]) tensor.device.free(tensor);
+  const reached = masked(p, setting.drop);
+  valueGradient(dqkv, { tensor: reached }, { tensor: dy }, h);
+  if (reached !== p) free([reached]);
+  const ds = scoreGradient(p, { tensor: dy }, { tensor: qkv }, setting);
+  queryAndKeyGradient(dqkv, { ofWidth: { tensor: ds }, ofTokens: { tensor: ds } }, { tensor: qkv }, h);
+  free([ds, p]);
   return dqkv;
-}
+} // prettier-ignore
 
 /** dV = Pᵀ dY, summed over queries. */
-function valueGradient(dqkv: Tensor, p: Stacked, dy: Stacked, h: Heads): void {
-  const { device } = dqkv;
-  withValues([p.tensor, dy.tensor], ([P, dY]) => {
-    const left = [P.storage.slice(), square(h, true, p.rows)] as const;
-    const right = [dY.storage.slice(), joined(h, false, dy.rows)] as const;
-    multiply(device, h, left, right, [split(dqkv, h)[2], third(h)], [h.length, h.width, h.length]);
-  });
+function valueGradient(dqkv: Tensor, p: HeadOperand, dy: HeadOperand, h: Heads): void {
+  const left = { ...p, layout: square, transposed: true };
+  const to = { tensor: dqkv, layout: value };
+  multiplyHeads(h, left, { ...dy, layout: joined }, to, [h.length, h.width, h.length]);
 }
 
-/** dS = P (dP - Σ P dP) / √width with dP = dY Vᵀ, summed over the width of a head. */
-function scoreGradient(p: Tensor, dy: Tensor, qkv: Tensor, h: Heads): Tensor {
+/** dS = P (dP - Σ P dP) / √width with dP = M dY Vᵀ, summed over the width of a head. */
+function scoreGradient(p: Tensor, dy: HeadOperand, qkv: HeadOperand, { h, drop }: Setting): Tensor {
   const { device } = p;
-  const dp = device.empty(p.shape);
-  withValues([dy, qkv], ([dY, all]) => {
-    const right = [split(all, h)[2], third(h, true)] as const;
-    const sizes = [h.length, h.length, h.width] as const;
-    multiply(device, h, [dY.storage.slice(), joined(h)], right, [dp.storage.slice(), square(h)], sizes);
-  });
+  const whole = device.empty(p.shape);
+  const right = { ...qkv, layout: value, transposed: true };
+  const to = { tensor: whole, layout: square };
+  multiplyHeads(h, { ...dy, layout: joined }, right, to, [h.length, h.length, h.width]);
+  const dp = dropping(whole, drop);
   const uniforms = { scale: h.width ** -0.5 };
-  const inputs = { y: p, dy: dp };
-  device.run(softmaxGradientRows, { inputs, outputs: { dx: dp }, uniforms, sizes: rowsOf(h) });
+  device.run(softmaxGradientRows, { inputs: { y: p, dy: dp }, outputs: { dx: dp }, uniforms, sizes: rowsOf(h) });
   return dp;
-}
+} // prettier-ignore
 
 /** dQ = dS K, summed over keys; dK = dSᵀ Q, summed over queries. */
-function queryAndKeyGradient(dqkv: Tensor, ds: Operands, qkv: Stacked, h: Heads): void {
-  const { device } = dqkv;
+function queryAndKeyGradient(dqkv: Tensor, ds: Operands, qkv: HeadOperand, h: Heads): void {
   const sizes = [h.length, h.width, h.length] as const;
-  const [dq, dk] = split(dqkv, h);
-  const lies = third(h, false, qkv.rows);
-  withValues([ds.ofWidth, qkv.tensor], ([dS, all]) => {
-    multiply(device, h, [dS.storage.slice(), square(h)], [split(all, h)[1], lies], [dq, third(h)], sizes);
-  });
-  withValues([ds.ofTokens.tensor, qkv.tensor], ([dS, all]) => {
-    const left = [dS.storage.slice(), square(h, true, ds.ofTokens.rows)] as const;
-    multiply(device, h, left, [split(all, h)[0], lies], [dk, third(h)], sizes);
-  });
+  const [q, k] = [query, keys].map((layout) => ({ tensor: dqkv, layout }));
+  multiplyHeads(h, { ...ds.ofWidth, layout: square }, { ...qkv, layout: keys }, q, sizes);
+  const left = { ...ds.ofTokens, layout: square, transposed: true };
+  multiplyHeads(h, left, { ...qkv, layout: query }, k, sizes);
 }

@@ -5,8 +5,8 @@ import type { TensorPrecision } from "../precision/policy.ts";
 import type { Key } from "../random/stream.ts";
 import { isCoded, type Tensor } from "../tensor/tensor.ts";
 import { dependsOnAxis, forKeeping, freeRounded, madeBy, rounded, type LayerPrecision } from "./operand.ts";
-import { roundsWhilePacking, type PackedRounding } from "./product.ts";
-import { blocksOf, dequantise, type QuantisedAxes } from "./quantise.ts";
+import { packedRounding, type PackedRounding } from "./product.ts";
+import { dequantise, type QuantisedAxes } from "./quantise.ts";
 
 const biasGradient = columns(
   "bias gradient",
@@ -98,14 +98,6 @@ function operandOf(
 ): WeightedOperand {
   const blocks = roundWhilePacking && x.encoding.kind === "float32" ? packedRounding(precision) : null;
   return blocks ? { tensor: x, blocks } : { tensor: rounded(x, precision, axes, key) };
-}
-
-/** The blocks of a precision, where products can round to them while they pack. */
-function packedRounding(precision: TensorPrecision | null): PackedRounding | null {
-  const format = precision && dependsOnAxis(precision) ? blocksOf(precision) : null;
-  if (!precision || !format) return null;
-  const { rounding } = precision;
-  return roundsWhilePacking(format, rounding) ? { format, rounding } : null;
 }
 
 /** Q_A(x) as the weight's gradient will read it; the forward product's own version goes where that is another. */
