@@ -13,8 +13,11 @@ export const command: Command = {
     const { createWasmBackend, describeEngine } = await import("../../src/kernels/wasm/index.ts");
     const backend = await createWasmBackend();
     try {
-      const lines = describeEngine(backend.info).map(([what, how]) => `${what.padEnd(16)} ${how}\n`);
-      stdout.write(json ? `${JSON.stringify(backend.info)}\n` : lines.join(""));
+      const blockKernels = backend.blockKernels();
+      const described = describeEngine(backend.info, blockKernels);
+      const width = Math.max(...described.map(([what]) => what.length));
+      const lines = described.map(([what, how]) => `${what.padEnd(width)} ${how}\n`);
+      stdout.write(json ? `${JSON.stringify({ ...backend.info, blockKernels })}\n` : lines.join(""));
     } finally {
       await backend.close();
     }

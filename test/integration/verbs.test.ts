@@ -131,7 +131,7 @@ describe("report", () => {
 
 describe("the program", () => {
   it("says what this machine offers", async () => {
-    expect(await ok("doctor")).toMatch(/threads/i);
+    expect(await ok("doctor")).toMatch(/threads[^]*mxfp4-e2m1 +\w+ \d+x\d+, \d+ GFLOP/i);
     expect(Object.keys(await json("doctor"))).toContain("threads");
   });
 

@@ -86,7 +86,11 @@ describe("the wasm backend", () => {
 
   it("describes itself", async () => {
     const backend = await create({ threads: 2 });
-    const lines = Object.fromEntries(describeEngine(backend.info));
+    const blocks = backend.blockKernels();
+    expect(blocks.map(({ format }) => format)).toEqual(["mxfp4-e2m1", "mxfp6-e2m3", "mxint8"]);
+    for (const { gflops } of blocks) expect(gflops).toBeGreaterThan(0);
+    const lines = Object.fromEntries(describeEngine(backend.info, blocks));
+    expect(lines["mxfp4-e2m1"]).toContain(blocks[0].microKernel);
     expect(lines.engine).toContain(process.versions.node);
     expect(lines.threads).toMatch(/^2 of/);
     expect(backend.info.candidates.length).toBeGreaterThan(0);

@@ -2,12 +2,10 @@
 import { Module } from "./assembler.ts";
 import type { Engine } from "./engine.ts";
 import { MICRO_PARAMETERS, VARIANTS, defineMicro, type Variant } from "./gemm-micro.ts";
+import { probeMemory, probePages, timed, type Probe, type Timed } from "./micro-timing.ts";
 
-/** A micro-kernel and the rate it reached on packed panels, in GFLOP/s on one thread. */
-export interface Candidate {
-  readonly variant: Variant;
-  readonly gflops: number;
-}
+/** A micro-kernel and its rate. */
+export type Candidate = Timed<Variant>;
 
 export interface Calibration {
   readonly chosen: Candidate;
@@ -24,9 +22,6 @@ const DEPTH = 256;
 const A = 1024;
 const B = 16 * 1024;
 const C = 48 * 1024;
-/** Rounds of timing, and the least time of one in milliseconds. */
-const ROUNDS = 5;
-const ROUND_MS = 0.25;
 /** How much faster 6×16 must be than 6×8 to be sure that registers are wide. */
 const WIDE_GAIN = 1.1;
 
@@ -40,40 +35,15 @@ type Micro = (...parameters: number[]) => void;
  */
 export function calibrate(engine: Engine, relaxedSimd: boolean): Calibration {
   const memory = probeMemory(engine);
-  const probes = VARIANTS.filter(({ fused }) => fused === relaxedSimd)
-    .map((variant) => probe(engine, memory, variant))
-    .filter((found) => found !== null);
-  if (probes.length === 0) throw new Error("logrung: no gemm kernel computes correctly on this engine");
-  // In turns, so that what else the machine does meets all of them.
-  for (let round = 0; round < ROUNDS; round++) for (const each of probes) timeOnce(each);
-  const candidates = probes
-    .map(({ variant, gflops }) => ({ variant, gflops }))
-    .toSorted((x, y) => y.gflops - x.gflops);
+  const candidates = timed(
+    VARIANTS.filter(({ fused }) => fused === relaxedSimd),
+    (variant) => probe(engine, memory, variant),
+  );
+  if (candidates.length === 0) throw new Error("logrung: no gemm kernel computes correctly on this engine");
   const of = (columns: number) =>
     candidates.find(({ variant }) => variant.columns === columns && variant.fused);
   const wide = (of(16)?.gflops ?? 0) > WIDE_GAIN * (of(8)?.gflops ?? Infinity);
   return { chosen: candidates[0], candidates, wide };
-}
-
-/**
- * Pages that the memory of a test may have. V8 gives equal modules the code that it compiled first, whatever its flags
- * are now: modules for wide registers must not be those for narrow ones.
- */
-export const probePages = (engine: Engine): number => (engine.revectorize ? 1 : 2);
-
-/** The memory of a test. */
-export const probeMemory = (engine: Engine): WebAssembly.Memory =>
-  new WebAssembly.Memory({ initial: 1, maximum: probePages(engine) });
-
-/** A micro-kernel under test. */
-interface Probe {
-  readonly variant: Variant;
-  /** Runs it `count` times on packed panels. */
-  readonly repeat: (count: number) => void;
-  /** Calls that take long enough to time. */
-  count: number;
-  /** The best of its rounds: others were disturbed. */
-  gflops: number;
 }
 
 interface ProbeExports {
@@ -82,16 +52,11 @@ interface ProbeExports {
   readonly repeat: (count: number) => void;
 }
 
-/** Null when it cannot be compiled or computes nonsense. */
-function probe(engine: Engine, memory: WebAssembly.Memory, variant: Variant): Probe | null {
-  try {
-    const { packed, strided, repeat } = instantiate(engine, memory, variant);
-    const correct = [packed, strided].every((micro) => isCorrect(micro, memory, variant));
-    return correct ? { variant, repeat, count: 8, gflops: 0 } : null;
-  } catch (error) {
-    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.RuntimeError) return null;
-    throw error;
-  }
+/** Null when it computes nonsense. */
+function probe(engine: Engine, memory: WebAssembly.Memory, variant: Variant): Probe<Variant> | null {
+  const { packed, strided, repeat } = instantiate(engine, memory, variant);
+  const correct = [packed, strided].every((micro) => isCorrect(micro, memory, variant));
+  return correct ? { variant, repeat, flops: 2 * variant.rows * variant.columns * DEPTH } : null;
 }
 
 function instantiate(engine: Engine, memory: WebAssembly.Memory, variant: Variant): ProbeExports {
@@ -130,19 +95,4 @@ function isCorrect(micro: Micro, memory: WebAssembly.Memory, variant: Variant): 
       sum += a[k * rows + Math.floor(i / columns)] * b[k * columns + (i % columns)];
     return value === 2 * sum;
   });
-}
-
-/** One round, at least {@link ROUND_MS} long. */
-function timeOnce(candidate: Probe): void {
-  const flops = 2 * candidate.variant.rows * candidate.variant.columns * DEPTH;
-  for (;;) {
-    const start = performance.now();
-    candidate.repeat(candidate.count);
-    const elapsed = performance.now() - start;
-    if (elapsed >= ROUND_MS) {
-      candidate.gflops = Math.max(candidate.gflops, (flops * candidate.count) / elapsed / 1e6);
-      return;
-    }
-    candidate.count *= 2;
-  }
 }

@@ -1,7 +1,20 @@
 /** What was found and chosen, for `doctor` and run records. */
+import { blockFormat } from "../../formats/block-format.ts";
 import type { Calibration } from "./calibrate.ts";
 import type { Engine } from "./engine.ts";
 import type { Target } from "./lowering.ts";
+import type { MxCalibration } from "./mx-calibrate.ts";
+import { methodsOf } from "./mx-plan.ts";
+
+/** The micro-kernel that products of a block format go through. */
+export interface BlockKernel {
+  /** The format of both operands: "mxfp4-e2m1". */
+  readonly format: string;
+  /** Its name and how it multiplies: "dot 6x16". */
+  readonly microKernel: string;
+  /** Its rate on one thread, GFLOP/s. */
+  readonly gflops: number;
+}
 
 /** How a wasm backend is set up. */
 export interface WasmInfo {
@@ -46,12 +59,31 @@ export function describe(
   };
 }
 
+/** Formats whose elements are small integers. */
+const INTEGER_FORMATS = ["mxfp4-e2m1", "mxfp6-e2m3", "mxint8"] as const;
+
+/** The micro-kernels of block formats; times those that no kernel has asked for yet. */
+export function describeBlocks(calibration: MxCalibration, relaxedSimd: boolean): readonly BlockKernel[] {
+  return INTEGER_FORMATS.flatMap((format) => {
+    const { element, block } = blockFormat(format);
+    const { coding } = element;
+    if (coding.kind !== "float" && coding.kind !== "integer") return [];
+    const operand = { source: "codes", element: coding } as const;
+    const { variant, gflops } = calibration.choose(methodsOf({ block, a: operand, b: operand }, relaxedSimd));
+    return [{ format, microKernel: variant.name, gflops }];
+  });
+}
+
 /**
  * The lines `doctor` prints: [what, how it is].
  *
+ * @param blocks  micro-kernels of block formats, one line each; default none.
  * @example for (const [what, how] of describeEngine(backend.info)) console.log(`${what}: ${how}`);
  */
-export function describeEngine(info: WasmInfo): readonly (readonly [string, string])[] {
+export function describeEngine(
+  info: WasmInfo,
+  blocks: readonly BlockKernel[] = [],
+): readonly (readonly [string, string])[] {
   const rates = info.candidates.map(({ name, gflops }) => `${name} ${gflops.toFixed(0)}`).join(", ");
   const lines: [string, string][] = [
     ["engine", info.host],
@@ -64,6 +96,10 @@ export function describeEngine(info: WasmInfo): readonly (readonly [string, stri
     ["256-bit registers", info.revectorize ? "yes" : "no"],
     ["gemm kernel", `${info.microKernel}, ${info.gflops.toFixed(0)} GFLOP/s a thread`],
     ["gemm kernels tried", `${rates} (GFLOP/s)`],
+    ...blocks.map(({ format, microKernel, gflops }): [string, string] => [
+      format,
+      `${microKernel}, ${gflops.toFixed(0)} GFLOP/s a thread`,
+    ]),
   ];
   if (info.advice) lines.push(["advice", info.advice]);
   return lines;

@@ -5,7 +5,7 @@ import { storageBytes } from "../program.ts";
 import { checkCall } from "../validate.ts";
 import { calibrate, type Calibration } from "./calibrate.ts";
 import { ARGUMENTS, BLOCK_BYTES, scratchOf } from "./control.ts";
-import { describe, type WasmInfo } from "./describe.ts";
+import { describe, describeBlocks, type BlockKernel, type WasmInfo } from "./describe.ts";
 import { probeEngine, type Engine } from "./engine.ts";
 import { attentionLowering } from "./attention.ts";
 import { lowerColumns } from "./columns.ts";
@@ -19,7 +19,7 @@ import { lowerPointwise } from "./pointwise.ts";
 import { Pool } from "./pool.ts";
 import { lowerRows } from "./rows.ts";
 
-export { describeEngine, type WasmInfo } from "./describe.ts";
+export { describeEngine, type BlockKernel, type WasmInfo } from "./describe.ts";
 export { WorkerError } from "./worker.ts";
 
 export interface WasmOptions {
@@ -52,7 +52,7 @@ type Lowerings = { readonly [S in Kernel["shape"]]: Lowering<Extract<Kernel, { s
  * @throws RangeError when `threads` is no count of at least 1; WorkerError when a thread does not start.
  * @example const backend = await createWasmBackend({ threads: 2 });
  */
-export async function createWasmBackend(options: WasmOptions = {}): Promise<Backend & { info: WasmInfo }> {
+export async function createWasmBackend(options: WasmOptions = {}): Promise<Backend & WasmExtras> {
   const { features = {}, maximumBytes = 2 ** 32 } = options;
   const engine = probeEngine(features.revectorize);
   const { threads: wanted = engine.processors } = options;
@@ -81,6 +81,13 @@ function choose(calibration: Calibration, name: string | undefined): Calibration
   throw new RangeError(`logrung: unknown micro-kernel "${name}" (known here: ${known})`);
 }
 
+/** What a wasm backend tells of itself. */
+export interface WasmExtras {
+  readonly info: WasmInfo;
+  /** The micro-kernels of block formats whose elements are small integers; times those that no kernel has asked for yet. */
+  blockKernels(): readonly BlockKernel[];
+}
+
 interface Compiled extends Executable {
   readonly lowered: Lowered;
   readonly slot: number;
@@ -92,10 +99,11 @@ const HOST_ARRAYS = {
   i32: Int32Array, u32: Uint32Array,
 } as const; // prettier-ignore
 
-class WasmBackend implements Backend {
+class WasmBackend implements Backend, WasmExtras {
   readonly name = "wasm";
   readonly info: WasmInfo;
   private readonly engine: Engine;
+  private readonly mxCalibration: MxCalibration;
   private readonly target: Target;
   private readonly heap: Heap;
   private readonly pool: Pool;
@@ -115,6 +123,7 @@ class WasmBackend implements Backend {
     pool: Pool,
   ) {
     this.engine = engine;
+    this.mxCalibration = mxCalibration;
     this.target = target;
     this.heap = heap;
     this.pool = pool;
@@ -130,6 +139,10 @@ class WasmBackend implements Backend {
       attention: attentionLowering(variant, gflops),
     };
     this.arguments = argumentViews(heap.memory.buffer, ARGUMENTS);
+  }
+
+  blockKernels(): readonly BlockKernel[] {
+    return describeBlocks(this.mxCalibration, this.target.relaxedSimd);
   }
 
   get memory() {

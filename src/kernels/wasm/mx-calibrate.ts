@@ -1,7 +1,7 @@
 /** Choosing the micro-kernel of integer blocks: each is tested once, then timed for a millisecond. */
 import { Module } from "./assembler.ts";
-import { probeMemory, probePages } from "./calibrate.ts";
 import type { Engine } from "./engine.ts";
+import { probeMemory, probePages, timed, type Probe, type Timed } from "./micro-timing.ts";
 import {
   MX_VARIANTS,
   defineMxMicro,
@@ -11,11 +11,8 @@ import {
   type MxVariant,
 } from "./mx-micro.ts";
 
-/** A micro-kernel and its rate on packed panels, in GFLOP/s (two a multiply-add) on one thread. */
-export interface MxCandidate {
-  readonly variant: MxVariant;
-  readonly gflops: number;
-}
+/** A micro-kernel and its rate. */
+export type MxCandidate = Timed<MxVariant>;
 
 /** Blocks of a test product and their length, and places of its operands in the probe's memory. */
 const BLOCKS = 8;
@@ -23,10 +20,6 @@ const BLOCK = 32;
 const A = 1024;
 const B = 8 * 1024;
 const C = 40 * 1024;
-/** Rounds of timing, and the least time of one in milliseconds. */
-const ROUNDS = 5;
-const ROUND_MS = 0.2;
-
 /**
  * Tests and times micro-kernels, each once in a backend's life and only when a kernel that could use it is
  * compiled. All give the same bits, so the choice is one of speed alone.
@@ -62,49 +55,33 @@ export class MxCalibration {
   private candidates(method: MxMethod): readonly MxCandidate[] {
     const known = this.known.get(method);
     if (known) return known;
-    const found = timed(this.engine, MX_VARIANTS.filter((variant) => variant.method === method));
+    const memory = probeMemory(this.engine);
+    const variants = MX_VARIANTS.filter((variant) => variant.method === method);
+    const found = timed(variants, (variant) => probe(this.engine, memory, variant));
     this.known.set(method, found);
     return found;
   } // prettier-ignore
 }
 
-interface Probe {
-  readonly variant: MxVariant;
-  readonly repeat: (count: number) => void;
-  count: number;
-  gflops: number;
-}
-
-function timed(engine: Engine, variants: readonly MxVariant[]): MxCandidate[] {
-  const memory = probeMemory(engine);
-  const probes = variants.map((variant) => probe(engine, memory, variant)).filter((found) => found !== null);
-  for (let round = 0; round < ROUNDS; round++) for (const each of probes) timeOnce(each);
-  return probes.map(({ variant, gflops }) => ({ variant, gflops }));
-}
-
-/** Null when it cannot be compiled or computes nonsense. */
-function probe(engine: Engine, memory: WebAssembly.Memory, variant: MxVariant): Probe | null {
-  try {
-    const module = new Module({ maximumPages: probePages(engine), shared: false });
-    const callee = defineMxMicro(module, variant, BLOCK, "micro");
-    const parameters = (accumulate: number) => [BLOCKS, A, B, C, variant.columns * 4, accumulate];
-    module.function(["i32"], [], "repeat", (code, count) => {
-      code.loop(() => {
-        for (const parameter of parameters(0)) code.i32(parameter);
-        code.call(callee).get(count).i32(1).op("i32.sub").tee(count).brIf(0);
-      });
+/** Null when it computes nonsense. */
+function probe(engine: Engine, memory: WebAssembly.Memory, variant: MxVariant): Probe<MxVariant> | null {
+  const module = new Module({ maximumPages: probePages(engine), shared: false });
+  const callee = defineMxMicro(module, variant, BLOCK, "micro");
+  const parameters = (accumulate: number) => [BLOCKS, A, B, C, variant.columns * 4, accumulate];
+  module.function(["i32"], [], "repeat", (code, count) => {
+    code.loop(() => {
+      for (const parameter of parameters(0)) code.i32(parameter);
+      code.call(callee).get(count).i32(1).op("i32.sub").tee(count).brIf(0);
     });
-    const { exports } = new WebAssembly.Instance(engine.compile(module.encode()), { env: { memory } });
-    const { micro, repeat } = exports as Record<"micro" | "repeat", (...values: number[]) => void>;
-    const expected = fill(memory, variant);
-    micro(...parameters(0));
-    micro(...parameters(1));
-    const c = new Float32Array(memory.buffer, C, expected.length);
-    return expected.every((value, i) => c[i] === 2 * value) ? { variant, repeat, count: 8, gflops: 0 } : null;
-  } catch (error) {
-    if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.RuntimeError) return null;
-    throw error;
-  }
+  });
+  const { exports } = new WebAssembly.Instance(engine.compile(module.encode()), { env: { memory } });
+  const { micro, repeat } = exports as Record<"micro" | "repeat", (...values: number[]) => void>;
+  const expected = fill(memory, variant);
+  micro(...parameters(0));
+  micro(...parameters(1));
+  const c = new Float32Array(memory.buffer, C, expected.length);
+  const flops = 2 * variant.rows * variant.columns * BLOCK * BLOCKS;
+  return expected.every((value, i) => c[i] === 2 * value) ? { variant, repeat, flops } : null;
 }
 
 /** The largest integers a method is used for: of A, and of B with its offset. */
@@ -164,20 +141,4 @@ function panel(
       if (corrected && method !== "plain") view.setInt32(tail + width * 4, 0, true);
     }
   return integer;
-}
-
-/** One round, at least {@link ROUND_MS} long. */
-function timeOnce(candidate: Probe): void {
-  const { rows, columns } = candidate.variant;
-  const flops = 2 * rows * columns * BLOCK * BLOCKS;
-  for (;;) {
-    const start = performance.now();
-    candidate.repeat(candidate.count);
-    const elapsed = performance.now() - start;
-    if (elapsed >= ROUND_MS) {
-      candidate.gflops = Math.max(candidate.gflops, (flops * candidate.count) / elapsed / 1e6);
-      return;
-    }
-    candidate.count *= 2;
-  }
 }

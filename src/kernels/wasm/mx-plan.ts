@@ -35,7 +35,10 @@ export interface MxShape {
 const DEEP_BYTES = 512;
 
 /** The methods whose integers hold a kernel's sums; none where its sums are of float32. */
-export function methodsOf(kernel: MxGemmKernel, relaxedSimd: boolean): readonly MxMethod[] {
+export function methodsOf(
+  kernel: Pick<MxGemmKernel, "a" | "b" | "block">,
+  relaxedSimd: boolean,
+): readonly MxMethod[] {
   if (!sumsIntegers(kernel)) return [];
   const [a, b] = [offsetOf(kernel.a), offsetOf(kernel.b)];
   if (!relaxedSimd || 2 * b > SEVEN_BITS || 4 * a * b > SIXTEEN_BITS) return ["plain"];
