@@ -75,7 +75,7 @@ export interface Offsets {
   readonly run: number;
 }
 
-/** An image batch that windows slide over: zeros between and around the pixels of another. */
+/** An image batch made of the pixels of another, and zeros. */
 export interface Spread {
   readonly height: number;
   readonly width: number;
@@ -83,22 +83,19 @@ export interface Spread {
   readonly source: Int32Array;
 }
 
-/** Pixel (y, x) of the result is (y - offset) / step of the source, where that is a whole number inside it. */
-function spread(
+/** An image with zeros around: pixel (y, x) of the result is pixel (y, x) - offset of the source, where that is inside it. */
+export function surrounded(
   image: ImageShape,
   height: number,
   width: number,
-  step: number,
   offset: readonly [number, number],
 ): Spread {
   const source = new Int32Array(image.batch * height * width).fill(-1);
   for (let n = 0; n < image.batch; n++)
     for (let y = 0; y < image.height; y++)
-      for (let x = 0; x < image.width; x++) {
-        const [toY, toX] = [y * step + offset[0], x * step + offset[1]];
-        if (toY < 0 || toY >= height || toX < 0 || toX >= width) continue;
-        source[(n * height + toY) * width + toX] = (n * image.height + y) * image.width + x;
-      }
+      for (let x = 0; x < image.width; x++)
+        source[(n * height + y + offset[0]) * width + x + offset[1]] =
+          (n * image.height + y) * image.width + x;
   return { height, width, source };
 }
 
@@ -106,17 +103,7 @@ function spread(
 export function paddedInput({ input, padding }: ConvGeometry): Spread | null {
   if (padding === 0) return null;
   const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
-  return spread(input, height, width, 1, [padding, padding]);
-}
-
-/**
- * dL/d(output) with zeros between its pixels (stride) and around them: windows of the mirrored kernel at every pixel of
- * the input then give dL/d(input).
- */
-export function spreadGradient({ input, output, kernel, stride, padding, dilation }: ConvGeometry): Spread {
-  const [reachY, reachX] = [dilation * (kernel[0] - 1), dilation * (kernel[1] - 1)];
-  const offset = [reachY - padding, reachX - padding] as const;
-  return spread(output, input.height + reachY, input.width + reachX, stride, offset);
+  return surrounded(input, height, width, [padding, padding]);
 }
 
 /** Windows over an image of `channels`: rows are window corners, columns (kernel row, kernel column, channel). */
@@ -153,27 +140,4 @@ export function patchOffsets(geometry: ConvGeometry): Offsets {
   const { input, output, padding, stride } = geometry;
   const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
   return windows({ ...input, height, width }, { ...output, stride }, geometry);
-}
-
-/** Patches of the spread gradient: [pixels of the input, kernel height · width · output channels of a group]. */
-export function gradientPatchOffsets(geometry: ConvGeometry): Offsets {
-  const { input, output } = geometry;
-  const { height, width } = spreadSize(geometry);
-  return windows({ ...output, height, width }, { ...input, stride: 1 }, geometry);
-}
-
-const spreadSize = ({ input, kernel, dilation }: ConvGeometry) => ({
-  height: input.height + dilation * (kernel[0] - 1),
-  width: input.width + dilation * (kernel[1] - 1),
-});
-
-/** The mirrored kernel of one group as a matrix: [kernel height · width · output channels, input channels]. */
-export function mirroredKernelOffsets({ input, output, kernel, groups, depth }: ConvGeometry): Offsets {
-  const [from, to] = [input.channels / groups, output.channels / groups];
-  const taps = kernel[0] * kernel[1];
-  const rows = Int32Array.from({ length: taps * to }, (_, i) => {
-    const tap = Math.floor(i / to);
-    return (i % to) * depth + (taps - 1 - tap) * from;
-  });
-  return { rows, columns: Int32Array.from({ length: from }, (_, c) => c), run: from };
 }

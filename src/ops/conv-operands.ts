@@ -3,17 +3,25 @@ import type { BlockFormat } from "../formats/block-format.ts";
 import { decodeTable } from "../kernels/codec.ts";
 import { codesShape, isBlocked, matrixShape, partsOf, type Tensor } from "../tensor/tensor.ts";
 import type { BlockOperand } from "./block-product.ts";
-import { spreadTo, type DeviceOffsets, type Field } from "./conv-tables.ts";
+import { spreadTo, type DeviceOffsets, type DeviceSpread } from "./conv-tables.ts";
 import { unpacked } from "./pack.ts";
 import { dequantise } from "./quantise.ts";
 import { quantiseBlocks } from "./quantise-blocks.ts";
 import type { WeightedOperand } from "./weighted.ts";
 
+/** The operand of each group's product. */
+export type OfGroup = (group: number) => BlockOperand;
+
 /** An operand of the products of all groups. */
 export interface GroupedOperand {
-  /** Of one group. */
-  readonly of: (group: number) => BlockOperand;
+  readonly of: OfGroup;
   /** Frees what was made for it. */
+  readonly free: () => void;
+}
+
+/** One that is gathered, by any tables. */
+export interface GatheredOperand {
+  readonly by: (tables: DeviceOffsets) => OfGroup;
   readonly free: () => void;
 }
 
@@ -68,43 +76,44 @@ function valuesOf({ tensor, blocks }: WeightedOperand, axis: 0 | 1): Tensor {
  */
 export function patchesOf(
   x: WeightedOperand,
-  field: Field,
+  field: DeviceSpread | null,
   ofGroup: number,
   inBlocks: boolean,
-): GroupedOperand {
+): GatheredOperand {
   return gatheredFrom(inBlocks ? blockedImage(x, ofGroup) : valuesOf(x, 1), x, field, ofGroup, inBlocks);
 }
 
 /** Patches for a product that sums over pixels: rounded while they are packed where x asks for it. */
 export function patchesAlongPixels(
   x: WeightedOperand,
-  field: Field,
+  field: DeviceSpread | null,
   ofGroup: number,
   inBlocks: boolean,
-): GroupedOperand {
+): GatheredOperand {
   return gatheredFrom(dequantise(x.tensor), x, field, ofGroup, inBlocks);
 }
 
 function gatheredFrom(
   image: Tensor,
   { tensor: source, blocks }: WeightedOperand,
-  { spread, patches }: Field,
+  spread: DeviceSpread | null,
   ofGroup: number,
   inBlocks: boolean,
-): GroupedOperand {
-  const field = spread ? spreadTo(image, spread) : image;
-  const common = { tensor: field, lies: { row: 0, column: 0, run: patches.run }, tables: patches };
-  const rounding = inBlocks && !isBlocked(field) && blocks ? { blocks } : {};
+): GatheredOperand {
+  const tensor = spread ? spreadTo(image, spread) : image;
+  const rounding = inBlocks && !isBlocked(tensor) && blocks ? { blocks } : {};
+  const block = isBlocked(tensor) ? tensor.encoding.format.block : 1;
   return {
-    of: (g) => ({
-      ...common,
-      ...rounding,
+    by: (tables) => (g) => ({
+      ...{ tensor, tables, lies: liesBy(tables), ...rounding },
       at: g * ofGroup,
-      scaleAt: isBlocked(field) ? (g * ofGroup) / field.encoding.format.block : 0,
+      scaleAt: (g * ofGroup) / block,
     }),
-    free: freeing([image, field], source),
+    free: freeing([image, tensor], source),
   };
 }
+
+const liesBy = ({ run }: DeviceOffsets) => ({ row: 0, column: 0, run });
 
 /** The image in codes where they can be gathered, else in float32. */
 function blockedImage({ tensor, blocks }: WeightedOperand, ofGroup: number): Tensor {
@@ -137,18 +146,12 @@ export function columnsAsRows(x: WeightedOperand, ofGroup: number, inBlocks: boo
   };
 }
 
-/** The mirrored kernel of each group, gathered from w [out, depth]; rounded while it is packed where it asks for that. */
-export function mirroredKernel(
-  w: WeightedOperand,
-  kernel: DeviceOffsets,
-  step: number,
-  inBlocks: boolean,
-): GroupedOperand {
-  const values = inBlocks ? dequantise(w.tensor) : valuesOf(w, 0);
-  const blocks = inBlocks && w.blocks ? { blocks: w.blocks } : {};
-  const lies = { row: 0, column: 0, run: kernel.run };
+/** Taps of the mirrored kernel, gathered from w [out, depth]; rounded while they are packed where w asks for that. */
+export function mirroredKernel(w: WeightedOperand, ofGroup: number, inBlocks: boolean): GatheredOperand {
+  const tensor = inBlocks ? dequantise(w.tensor) : valuesOf(w, 0);
+  const rounding = inBlocks && w.blocks ? { blocks: w.blocks } : {};
   return {
-    of: (g) => ({ tensor: values, lies, tables: kernel, at: g * step, ...blocks }),
-    free: freeing([values], w.tensor),
+    by: (tables) => (g) => ({ tensor, tables, lies: liesBy(tables), at: g * ofGroup, ...rounding }),
+    free: freeing([tensor], w.tensor),
   };
 }

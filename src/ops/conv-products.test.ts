@@ -24,6 +24,15 @@ const geometries: readonly (readonly [string, ConvGeometry])[] = [
   ["patches: 4×4, stride 4", convGeometry(image(8, 8, 3), 6, { kernel: [4, 4], stride: 4 })],
   ["1×1, stride 2", convGeometry(image(5, 5, 8), 4, { kernel: [1, 1], stride: 2 })],
   ["dilation 2", convGeometry(image(7, 7, 4), 3, { kernel: [3, 2], padding: 2, dilation: 2 })],
+  ["windows with gaps between", convGeometry(image(8, 7, 4), 5, { kernel: [2, 2], stride: 3, padding: 1 })],
+  [
+    "stride and dilation of 2",
+    convGeometry(image(9, 8, 4), 5, { kernel: [3, 3], stride: 2, dilation: 2, padding: 1 }),
+  ],
+  [
+    "two groups, stride 2",
+    convGeometry(image(6, 5, 8), 6, { kernel: [3, 3], padding: 1, stride: 2, groups: 2 }),
+  ],
   ["two groups", convGeometry(image(4, 4, 8), 6, { kernel: [3, 3], padding: 1, groups: 2 })],
   ["depthwise", convGeometry(image(5, 4, 6), 6, { kernel: [3, 3], padding: 1, groups: 6 })],
   ["more padding than window", convGeometry(image(3, 3, 4), 4, { kernel: [2, 2], padding: 3 })],

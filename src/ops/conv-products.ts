@@ -14,9 +14,9 @@ import {
   patchesOf,
   rowsAsColumns,
   runsAlong,
-  type GroupedOperand,
+  type OfGroup,
 } from "./conv-operands.ts";
-import { gradientField, inputField } from "./conv-tables.ts";
+import { gradientTables, inputTables, spreadTo } from "./conv-tables.ts";
 import type { WeightedOperand } from "./weighted.ts";
 
 const forward = gemm("convolution", "gathered", "f32");
@@ -39,22 +39,19 @@ type Sizes = Pick<GemmSizes, "m" | "n" | "k" | "c">;
 /** From element `offset` on. */
 const from = (tensor: Tensor, offset: number): BufferSlice => tensor.storage.slice(4 * offset);
 
-/** The product of each group, and then its operands freed. */
+/** The product of each group. */
 function multiplyGroups(
   kernel: GemmKernel,
   groups: number,
-  [a, b]: readonly [GroupedOperand, GroupedOperand],
+  [a, b]: readonly [OfGroup, OfGroup],
   sizes: Sizes,
   to: (group: number) => { readonly c: BufferSlice; readonly bias?: BufferSlice },
 ): void {
   for (let g = 0; g < groups; g++) {
-    const [left, right] = [a.of(g), b.of(g)];
     const { c, bias } = to(g);
-    if (!multiplyBlocks(left, right, bias ?? null, c, sizes))
-      multiplyFloats(kernel, left, right, bias, c, sizes);
+    if (!multiplyBlocks(a(g), b(g), bias ?? null, c, sizes))
+      multiplyFloats(kernel, a(g), b(g), bias, c, sizes);
   }
-  a.free();
-  b.free();
 }
 
 function multiplyFloats(
@@ -94,15 +91,16 @@ export function convolve(x: WeightedOperand, w: Tensor, b: Tensor | null, geomet
   const [inGroup, outGroup] = [input.channels / groups, out.channels / groups];
   const weights = { tensor: w };
   const inBlocks = matchingBlocks(x, weights) && patchesInBlocks(x, inGroup) && runsAlong(weights, 1);
-  const operands = [
-    patchesOf(x, inputField(device, geometry), inGroup, inBlocks),
-    rowsAsColumns(w, outGroup, inBlocks),
-  ] as const;
+  const { field, patches } = inputTables(device, geometry);
+  const left = patchesOf(x, field, inGroup, inBlocks);
+  const right = rowsAsColumns(w, outGroup, inBlocks);
   const sizes = { m: pixelsOf(out), n: outGroup, k: depth, c: { row: out.channels } };
-  multiplyGroups(b ? biased : forward, groups, operands, sizes, (g) => ({
+  multiplyGroups(b ? biased : forward, groups, [left.by(patches), right.of], sizes, (g) => ({
     c: from(y, g * outGroup),
     ...(b && { bias: from(b, g * outGroup) }),
   }));
+  left.free();
+  right.free();
   return y;
 }
 
@@ -121,12 +119,14 @@ export function convolveWeights(dy: WeightedOperand, x: WeightedOperand, geometr
   const [inGroup, outGroup] = [input.channels / groups, out.channels / groups];
   const roundable = x.blocks !== undefined || x.tensor.encoding.kind !== "blocked";
   const inBlocks = roundable && matchingBlocks(dy, x) && runsAlong(dy, 0);
-  const operands = [
-    columnsAsRows(dy, outGroup, inBlocks),
-    patchesAlongPixels(x, inputField(device, geometry), inGroup, inBlocks),
-  ] as const;
+  const { field, patches } = inputTables(device, geometry);
+  const left = columnsAsRows(dy, outGroup, inBlocks);
+  const right = patchesAlongPixels(x, field, inGroup, inBlocks);
   const sizes = { m: outGroup, n: depth, k: pixelsOf(out), c: { row: depth } };
-  multiplyGroups(ofWeights, groups, operands, sizes, (g) => ({ c: from(dw, g * outGroup * depth) }));
+  const to = (g: number) => ({ c: from(dw, g * outGroup * depth) });
+  multiplyGroups(ofWeights, groups, [left.of, right.by(patches)], sizes, to);
+  left.free();
+  right.free();
   return dw;
 }
 
@@ -134,28 +134,35 @@ export function convolveWeights(dy: WeightedOperand, x: WeightedOperand, geometr
  *   dx[n, iy, ix, c] = Σ over ky, kx, o of dy[n, (iy + p - ky·d) / s, (ix + p - kx·d) / s, o] · w[o, ky, kx, c],
  *   where the quotients are whole and inside the output
  *
- * As a convolution of dy, spread by the stride, with the mirrored kernel; blocks run along (ky, kx, o) of both.
+ * As convolutions of dy with the taps of the mirrored kernel that reach the pixels of each phase of the stride; blocks run
+ * along (ky, kx, o) of both.
  *
  * @returns [pixels of the input, input channels]
  */
 export function convolveInput(dy: WeightedOperand, w: WeightedOperand, geometry: ConvGeometry): Tensor {
   const { device } = dy.tensor;
-  const { input, output: out, kernel, groups, depth } = geometry;
-  const field = gradientField(device, geometry);
-  const dx = device.empty([pixelsOf(input), input.channels]);
-  const [inGroup, outGroup] = [input.channels / groups, out.channels / groups];
+  const { input, output: out, groups, depth } = geometry;
+  const { field, phases, places } = gradientTables(device, geometry);
+  const { channels } = input;
+  const [inGroup, outGroup] = [channels / groups, out.channels / groups];
   const plain = w.tensor.encoding.kind !== "blocked";
   const inBlocks = matchingBlocks(dy, w) && patchesInBlocks(dy, outGroup) && plain;
-  const operands = [
-    patchesOf(dy, field, outGroup, inBlocks),
-    mirroredKernel(w, field.kernel, outGroup * depth, inBlocks),
-  ] as const;
-  const sizes = {
-    m: pixelsOf(input),
-    n: inGroup,
-    k: kernel[0] * kernel[1] * outGroup,
-    c: { row: input.channels },
-  };
-  multiplyGroups(ofInput, groups, operands, sizes, (g) => ({ c: from(dx, g * inGroup) }));
-  return dx;
+  const left = patchesOf(dy, field, outGroup, inBlocks);
+  const right = mirroredKernel(w, outGroup * depth, inBlocks);
+  const pixels = phases.reduce((sum, { patches }) => sum + patches.rows.shape[0], 0);
+  const dx = device.empty([pixels, channels]);
+  let first = 0;
+  for (const { patches, kernel } of phases) {
+    const [m, k] = [patches.rows.shape[0], patches.columns.shape[0]];
+    const to = (g: number) => ({ c: from(dx, first * channels + g * inGroup) });
+    const sizes = { m, n: inGroup, k, c: { row: channels } };
+    multiplyGroups(ofInput, groups, [left.by(patches), right.by(kernel)], sizes, to);
+    first += m;
+  }
+  left.free();
+  right.free();
+  if (!places) return dx;
+  const placed = spreadTo(dx, places);
+  device.free(dx);
+  return placed;
 }

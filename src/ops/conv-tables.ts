@@ -4,16 +4,8 @@ import { f32, select, u32 } from "../kernels/program.ts";
 import { gathered, output, perRow } from "../kernels/signature.ts";
 import type { Device } from "../tensor/device.ts";
 import { isBlocked, type BlockedTensor, type Tensor } from "../tensor/tensor.ts";
-import {
-  gradientPatchOffsets,
-  mirroredKernelOffsets,
-  paddedInput,
-  patchOffsets,
-  spreadGradient,
-  type ConvGeometry,
-  type Offsets,
-  type Spread,
-} from "./conv-geometry.ts";
+import { paddedInput, patchOffsets, type ConvGeometry, type Offsets, type Spread } from "./conv-geometry.ts";
+import { gradientPlan } from "./conv-gradient-geometry.ts";
 
 /** Offsets of a gathered operand on a device. */
 export interface DeviceOffsets {
@@ -30,17 +22,24 @@ export interface DeviceSpread {
 }
 
 /** What windows slide over, and the windows. */
-export interface Field {
-  /** Null: the image as it is. */
-  readonly spread: DeviceSpread | null;
+export interface InputTables {
+  /** The image with its padding; null: as it is. */
+  readonly field: DeviceSpread | null;
   readonly patches: DeviceOffsets;
+}
+
+/** `GradientPlan` on a device. */
+export interface GradientTables {
+  readonly field: DeviceSpread | null;
+  readonly phases: readonly { readonly patches: DeviceOffsets; readonly kernel: DeviceOffsets }[];
+  readonly places: DeviceSpread | null;
 }
 
 /** Tables of one geometry, kept for a device's life: steps repeat the same few geometries. */
 interface Tables {
-  readonly input: Field;
-  /** For the input's gradient; made when first asked for. */
-  gradient: (Field & { readonly kernel: DeviceOffsets }) | null;
+  readonly input: InputTables;
+  /** Made when first asked for. */
+  gradient: GradientTables | null;
 }
 
 const known = new WeakMap<Device, Map<string, Tables>>();
@@ -54,7 +53,7 @@ function tablesOf(device: Device, geometry: ConvGeometry): Tables {
   const padding = paddedInput(geometry);
   const input = {
     patches: onDevice(device, patchOffsets(geometry)),
-    spread: padding && spreadOnDevice(device, padding),
+    field: padding && spreadOnDevice(device, padding),
   };
   const tables: Tables = { input, gradient: null };
   ofDevice.set(key, tables);
@@ -62,20 +61,26 @@ function tablesOf(device: Device, geometry: ConvGeometry): Tables {
 }
 
 /** The input with its padding, and its patches. */
-export const inputField = (device: Device, geometry: ConvGeometry): Field => tablesOf(device, geometry).input;
+export const inputTables = (device: Device, geometry: ConvGeometry): InputTables =>
+  tablesOf(device, geometry).input;
 
-/** The spread gradient of the output, its patches, and the mirrored kernel. */
-export function gradientField(
-  device: Device,
-  geometry: ConvGeometry,
-): Field & { readonly kernel: DeviceOffsets } {
+/** What the input's gradient is made by. */
+export function gradientTables(device: Device, geometry: ConvGeometry): GradientTables {
   const tables = tablesOf(device, geometry);
-  tables.gradient ??= {
-    patches: onDevice(device, gradientPatchOffsets(geometry)),
-    kernel: onDevice(device, mirroredKernelOffsets(geometry)),
-    spread: spreadOnDevice(device, spreadGradient(geometry)),
-  };
+  tables.gradient ??= gradientOnDevice(device, geometry);
   return tables.gradient;
+}
+
+function gradientOnDevice(device: Device, geometry: ConvGeometry): GradientTables {
+  const { field, phases, places } = gradientPlan(geometry);
+  return {
+    field: field && spreadOnDevice(device, field),
+    phases: phases.map(({ patches, kernel }) => ({
+      patches: onDevice(device, patches),
+      kernel: onDevice(device, kernel),
+    })),
+    places: places && spreadOnDevice(device, places),
+  };
 }
 
 function onDevice(device: Device, { rows, columns, run }: Offsets): DeviceOffsets {
@@ -112,7 +117,7 @@ const spreadCodes = gather(
 );
 
 /**
- * Pixels at new places with zeros between and around, in the step's memory.
+ * Pixels at new places, zeros at the others, in the step's memory.
  *
  * @param x  [pixels, channels], float32 or unpacked codes of at most 8 bits in whole blocks along the channels.
  */

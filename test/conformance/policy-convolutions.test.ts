@@ -6,18 +6,16 @@ import { createWasmBackend } from "../../src/kernels/wasm/index.ts";
 import { conv2d } from "../../src/ops/conv2d.ts";
 import {
   convGeometry,
-  gradientPatchOffsets,
-  mirroredKernelOffsets,
   paddedInput,
   patchOffsets,
   pixelsOf,
-  spreadGradient,
   type ConvGeometry,
   type ConvOptions,
   type ImageShape,
   type Offsets,
   type Spread,
 } from "../../src/ops/conv-geometry.ts";
+import { gradientPlan } from "../../src/ops/conv-gradient-geometry.ts";
 import { linear } from "../../src/ops/linear.ts";
 import { reshape } from "../../src/ops/reshape.ts";
 import { parsePolicy } from "../../src/precision/parse-policy.ts";
@@ -139,9 +137,19 @@ function expected(g: ConvGeometry, [x, w, dy]: readonly Matrix[], policy: Policy
     const rounded = (m: Matrix, precision: TensorPrecision | null, axes: typeof wide | typeof tall) =>
       roundedMatrix(m, precision, axes);
     put(y, times(rounded(patches, activation, wide), transposed(rounded(weights, weight, wide))), 0, group * outGroup);
-    const errors = gather(spreadOut(dy, spreadGradient(g)), gradientPatchOffsets(g), group * outGroup);
-    const mirrored = gather(w, mirroredKernelOffsets(g), group * outGroup * g.depth);
-    put(dx, times(rounded(errors, error, wide), rounded(mirrored, backWeight, tall)), 0, group * inGroup);
+    const { field, phases, places } = gradientPlan(g);
+    const byPhase = phases.map(({ patches: offsets, kernel }) => {
+      const errors = gather(spreadOut(dy, field), offsets, group * outGroup);
+      const mirrored = gather(w, kernel, group * outGroup * g.depth);
+      return times(rounded(errors, error, wide), rounded(mirrored, backWeight, tall));
+    });
+    const all = matrix(
+      byPhase.reduce((sum, { rows }) => sum + rows, 0),
+      inGroup,
+      () => 0,
+    );
+    all.at.set(byPhase.flatMap(({ at }) => [...at]));
+    put(dx, spreadOut(all, places), 0, group * inGroup);
     const ofGroup = matrix(outGroup, dy.rows, (r, c) => get(dy, c, group * outGroup + r));
     const again = gather(spreadOut(kept, paddedInput(g)), patchOffsets(g), group * inGroup);
     put(dw, times(rounded(ofGroup, error, wide), rounded(again, backActivation, tall)), group * outGroup, 0);
