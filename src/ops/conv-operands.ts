@@ -105,7 +105,10 @@ function gatheredFrom(
   const block = isBlocked(tensor) ? tensor.encoding.format.block : 1;
   return {
     by: (tables) => (g) => ({
-      ...{ tensor, tables, lies: liesBy(tables), ...rounding },
+      tensor,
+      tables,
+      lies: liesBy(tables),
+      ...rounding,
       at: g * ofGroup,
       scaleAt: (g * ofGroup) / block,
     }),

@@ -157,13 +157,12 @@ function packRun(
   length: Local,
   to: Local,
 ): void {
-  const [k, put, next] = [code.local("i32"), code.local("i32"), code.local("i32")];
+  const [k, put, next, offset] = Array.from({ length: 4 }, () => code.local("i32"));
   const places = rows.map(() => code.local("i32"));
   code.i32(0).set(k);
   code.loop(() => {
-    places.forEach((place, i) => {
-      code.get(rows[i]).get(start).op("i32.add").get(k).i32(2).op("i32.shl").op("i32.add").set(place);
-    });
+    code.get(k).i32(2).op("i32.shl").get(start).op("i32.add").set(offset);
+    places.forEach((place, i) => code.get(rows[i]).get(offset).op("i32.add").set(place));
     code.get(k).i32(pitch).op("i32.mul").get(to).op("i32.add").set(put);
     transposeBlock(code, places, put, pitch);
     // The next block, or the last one, moved back to end with the run.
