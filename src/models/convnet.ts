@@ -3,8 +3,7 @@ import { convolutionLayer, linearLayer, type LayerSpec } from "../nn/layer-specs
 import { last, Layers } from "../nn/layers.ts";
 import { precisionAt, type Pass } from "../nn/pass.ts";
 import type { Images } from "../ops/conv2d.ts";
-import { maxPool, poolShape } from "../ops/pooling.ts";
-import { relu } from "../ops/relu.ts";
+import { poolShape, rectifiedMaxPool } from "../ops/pooling.ts";
 import { reshape } from "../ops/reshape.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -52,8 +51,9 @@ export function convnet(
     const wide = layers.convolution(x, layer, window, pass);
     const { shape } = wide;
     // The maximum of what is rectified is the rectified maximum, of a quarter of the elements.
-    const most = last(wide.pixels, (pixels) => maxPool(pixels, shape, pool));
-    const active = last(most, (pixels) => relu(pixels, precisionAt(pass, layer)));
+    const active = last(wide.pixels, (pixels) =>
+      rectifiedMaxPool(pixels, shape, pool, precisionAt(pass, layer)),
+    );
     return { pixels: active, shape: poolShape(shape, pool) };
   };
   const logits = (pixels: Tensor, batch: number, pass: Pass): Tensor => {

@@ -19,7 +19,8 @@ import { sigmoid, silu } from "./sigmoid.ts";
 import { softplus } from "./softplus.ts";
 import { tanh } from "./tanh.ts";
 import { upsampleNearest } from "./upsample.ts";
-import { averagePool, globalAveragePool, maxPool, poolShape } from "./pooling.ts";
+import { relu } from "./relu.ts";
+import { averagePool, globalAveragePool, maxPool, poolShape, rectifiedMaxPool } from "./pooling.ts";
 
 const image = { batch: 2, height: 5, width: 4, channels: 3 };
 const pixels = [40, 3];
@@ -28,6 +29,16 @@ const cases: readonly GradientCase[] = [
     name: "maxPool",
     shapes: [pixels],
     run: ([x]) => maxPool(x, image, { kernel: [2, 2] }),
+  },
+  {
+    name: "rectifiedMaxPool",
+    shapes: [pixels],
+    run: ([x]) => rectifiedMaxPool(x, image, { kernel: [2, 2] }),
+  },
+  {
+    name: "rectifiedMaxPool of windows over the edge",
+    shapes: [pixels],
+    run: ([x]) => rectifiedMaxPool(x, image, { kernel: [3, 3], stride: 2, padding: 1 }),
   },
   {
     name: "maxPool of overlapping windows",
@@ -159,6 +170,28 @@ describe("pooling", () => {
     });
     await device.close();
   });
+
+  it("rectified, is the rectifier of the maximum, and the maximum of what is rectified", async () => {
+    const device = new Device(await createWasmBackend({ threads: 1 }));
+    const one = { batch: 1, height: 4, width: 4, channels: 3 };
+    // Zeros, equal places and windows without a positive place among them.
+    const given = Float32Array.from({ length: 48 }, (_, i) => ((i * 5) % 7) - 5 + (i % 3));
+    for (const options of [{ kernel: [2, 2] }, { kernel: [3, 3], stride: 1 }, { kernel: [2, 2], padding: 1 }] as const)
+      await device.step(async () => {
+        const of = async (pool: (x: Tensor) => Tensor) => {
+          const x = { ...device.tensor(given, [16, 3]), tracked: true };
+          const y = pool(x);
+          const values = await readValues(y);
+          const found = backward(mean(y)).get(x);
+          return [values, found ? await readValues(found) : null];
+        };
+        const got = await of((x) => rectifiedMaxPool(x, one, options));
+        expect(got).toEqual(await of((x) => relu(maxPool(x, one, options))));
+        const [largest] = await of((x) => maxPool(relu(x), one, options));
+        expect(got[0]).toEqual(largest);
+      });
+    await device.close();
+  }); // prettier-ignore
 
   it("lets a NaN through", async () => {
     const device = new Device(await createWasmBackend({ threads: 1 }));

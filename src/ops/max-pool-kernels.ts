@@ -15,32 +15,38 @@ export const laterMaximum = (before: Value, source: Value): Value =>
 
 /** Kernels for windows of one number of places, which are inputs `tap0`, `tap1`, … */
 interface WindowKernels {
-  /** y = max over the taps. */
+  /** y = max over the taps; of rectified ones at least 0. */
   readonly maximum: GatherKernel;
-  /** The first tap that equals `top`; {@link NO_PLACE} where none does, as with NaN. */
+  /** The first tap that equals `top`; {@link NO_PLACE} where none does, as with NaN, or where a rectified one is 0. */
   readonly place: GatherKernel;
 }
 
-const made = new Map<number, WindowKernels>();
+const made = new Map<string, WindowKernels>();
 
-/** @param count  places of a window. */
-export function windowKernels(count: number): WindowKernels {
-  const found = made.get(count) ?? makeKernels(count);
-  made.set(count, found);
+/**
+ * @param count      places of a window.
+ * @param rectified  whether the maximum goes through a rectifier, whose derivative at 0 is 0.
+ */
+export function windowKernels(count: number, rectified: boolean): WindowKernels {
+  const key = `${count}${rectified ? " rectified" : ""}`;
+  const found = made.get(key) ?? makeKernels(count, rectified);
+  made.set(key, found);
   return found;
 }
 
-function makeKernels(count: number): WindowKernels {
+function makeKernels(count: number, rectified: boolean): WindowKernels {
   const names = Array.from({ length: count }, (_, i) => `tap${i}`);
+  const atLeast = (maximum: Value): Value => (rectified ? maximum.max(0) : maximum);
   const taps: Record<string, Input> = Object.fromEntries(names.map((name) => [name, gathered("f32")]));
   const maximum = gather("max pool of windows", "gather", taps, {}, (scope) =>
-    output("f32", names.map((name) => scope[name]).reduce(laterMaximum)),
+    output("f32", atLeast(names.map((name) => scope[name]).reduce(laterMaximum))),
   );
   const withTop: Record<string, Input> = { ...taps, top: element("f32") };
   const place = gather("max pool, which place of windows", "gather", withTop, {}, (scope) => {
     const firstOf = (later: Value, name: string, i: number): Value =>
       select(scope[name].eq(scope.top), u32(i), later);
-    return output("u8", names.reduceRight(firstOf, u32(NO_PLACE)));
+    const first = names.reduceRight(firstOf, u32(NO_PLACE));
+    return output("u8", rectified ? select(scope.top.gt(0), first, u32(NO_PLACE)) : first);
   });
   return { maximum, place };
 }
