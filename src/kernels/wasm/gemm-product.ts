@@ -374,25 +374,25 @@ class ProductWriter {
     plusProduct(code, this.local("row"), this.value("pRow"));
     code.get(this.local("column")).get(this.local("group")).op("i32.add").i32(2).op("i32.shl").op("i32.add");
     code.set(tilePointer);
-    const rest = () =>
-      code.get(strips).get(this.local("b deep")).get(this.local("b strip"));
+    const operands = (a: Local, aStrip: Local) => {
+      code.get(this.local("group columns")).get(this.local("depth")).get(a).get(aStrip);
+      code.get(strips).get(this.local("b strip")).get(tilePointer);
+    };
     const target = () => {
       code.get(this.value("pRow")).get(this.local("accumulate"));
-      code.get(item.local).i32(localLayout(parts.variant).tile).op("i32.add").call(parts.macro);
+      code.get(item.local).i32(localLayout(parts.variant).tile).op("i32.add");
     };
-    const head = () => code.get(this.local("group columns")).get(this.local("depth"));
     code.get(this.local("whole rows"));
-    head().get(this.local("a block")).get(this.local("a row"));
-    code.get(this.local("a deep")).get(this.local("a strip"));
-    rest().get(tilePointer);
+    operands(this.local("a block"), this.local("a strip"));
     target();
+    code.get(this.local("a row")).get(this.local("a deep")).get(this.local("b deep")).call(parts.macro);
     code.get(this.local("rows")).get(this.local("whole rows")).op("i32.sub").set(this.local("left"));
     code.get(this.local("left")).if(() => {
       code.get(this.local("left"));
-      head().get(this.local("edge")).i32(4).i32(tall * 4).i32(0);
-      rest().get(tilePointer);
+      operands(this.local("edge"), this.local("a strip"));
       plusProduct(code, this.local("whole rows"), this.value("pRow"));
       target();
+      code.i32(4).i32(tall * 4).get(this.local("b deep")).call(parts.macro);
     });
   } // prettier-ignore
 

@@ -7,7 +7,7 @@ import { WORD, add, argument, plusProduct, pushMin, words, type Word } from "./g
 import { defineMacro } from "./gemm-macro.ts";
 import { EPILOGUE_COLUMNS } from "./gemm-plan.ts";
 import { takeItems } from "./gemm-run.ts";
-import { defineMxMacro, type Macro } from "./mx-macro.ts";
+import { defineMxMacro } from "./mx-macro.ts";
 import { defineMxPack } from "./mx-pack.ts";
 import { panelRecordBytes } from "./mx-panel.ts";
 import { mxLocalLayout, type MxShape } from "./mx-plan.ts";
@@ -37,32 +37,15 @@ export function defineMxRun(module: Module, parts: MxParts): void {
   });
 }
 
-/** The macro-kernel of a shape, called alike for integers and for float32. */
-function macroOf(module: Module, { integer, float }: MxShape, block: number): Macro {
-  if (integer) {
-    const callee = defineMxMacro(module, integer, block);
-    return (code, to) => {
-      code.get(to.rows).get(to.columns).get(to.blocks).get(to.a).get(to.aStrip).get(to.b).get(to.bStrip);
-      code.get(to.p).get(to.pRow).get(to.accumulate);
-      to.tile();
-      code.call(callee);
-    };
-  }
-  const callee = defineMacro(module, float);
-  return (code, to) => {
-    code.get(to.rows).get(to.columns).get(to.blocks).i32(block).op("i32.mul");
-    code.get(to.a).i32(4).i32(float.rows * 4).get(to.aStrip).get(to.b).i32(float.columns * 4).get(to.bStrip);
-    code.get(to.p).get(to.pRow).get(to.accumulate);
-    to.tile();
-    code.call(callee);
-  };
-} // prettier-ignore
+/** The macro-kernel of a shape; of float32 its depth is in k, and it takes the strides of panels. */
+const defineMacroOf = (module: Module, { integer, float }: MxShape, block: number): Callee =>
+  integer ? defineMxMacro(module, integer, block) : defineMacro(module, float);
 
 /** Defines `product(arguments, batch, firstRow, endRow, firstColumn, endColumn, …memory)`. */
 function defineMxProduct(module: Module, parts: MxParts): Callee {
   const { kernel, shape, pool } = parts;
   const callees = {
-    macro: macroOf(module, shape, kernel.block),
+    macro: defineMacroOf(module, shape, kernel.block),
     packA: defineMxPack(module, kernel.a, shape.a, pool, "deep"),
     packB: defineMxPack(module, kernel.b, shape.b, pool, "wide"),
   };
@@ -72,7 +55,7 @@ function defineMxProduct(module: Module, parts: MxParts): Callee {
 }
 
 interface Callees {
-  readonly macro: Macro;
+  readonly macro: Callee;
   readonly packA: Callee;
   readonly packB: Callee;
 }
@@ -281,19 +264,14 @@ class MxProductWriter {
     code.get(this.local("p"));
     plusProduct(code, this.local("row"), this.value("pRow"));
     code.get(this.local("column")).get(group).op("i32.add").i32(2).op("i32.shl").op("i32.add").set(p);
-    this.callees.macro(code, {
-      rows: this.local("rows"),
-      columns: this.local("group columns"),
-      blocks: this.local("blocks"),
-      a: aPanels,
-      aStrip: this.local("a strip"),
-      b,
-      bStrip: this.local("b strip"),
-      p,
-      pRow: this.value("pRow"),
-      accumulate: this.local("accumulate"),
-      tile: () => code.get(local).i32(mxLocalLayout(parts.shape).tile).op("i32.add"),
-    });
+    const { integer, float } = parts.shape;
+    code.get(this.local("rows")).get(this.local("group columns")).get(this.local("blocks"));
+    if (!integer) code.i32(parts.kernel.block).op("i32.mul");
+    code.get(aPanels).get(this.local("a strip")).get(b).get(this.local("b strip"));
+    code.get(p).get(this.value("pRow")).get(this.local("accumulate"));
+    code.get(local).i32(mxLocalLayout(parts.shape).tile).op("i32.add");
+    if (!integer) code.i32(4).i32(float.rows * 4).i32(float.columns * 4);
+    code.call(this.callees.macro);
   } // prettier-ignore
 
   private epilogue(group: Local): void {
