@@ -163,9 +163,10 @@ export class TileWriter {
   multiply({ rows, columns, depth, left, right, to, toRow, accumulate }: TileProduct): void {
     const { body, memory, parts } = this;
     body.code.get(rows).get(columns).get(depth);
-    for (const push of [left.start, left.row, left.deep, left.strip]) push();
-    for (const push of [right.start, right.deep, right.strip, to, toRow, accumulate]) push();
-    body.place(memory, "atTile").call(parts.macro);
+    for (const push of [left.start, left.strip, right.start, right.strip, to, toRow, accumulate]) push();
+    body.place(memory, "atTile");
+    for (const push of [left.row, left.deep, right.deep]) push();
+    body.code.call(parts.macro);
   }
 
   /** The tile of scores, or of their gradients. */

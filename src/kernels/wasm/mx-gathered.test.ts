@@ -83,8 +83,8 @@ describe("mx-gemm of gathered operands", () => {
       [gathered(floats("e2m3")), gathered(floats("e2m3"))],
     ];
     for (const [a, b] of sides)
-      for (const columns of [1, 2, 3, 4, 5, 9, 12])
-        for (const sizes of [[13, 20, 36], [7, 27, 27], [50, 35, 131], [5, 3, 600]] as const)
+      for (const columns of [1, 3, 4, 9])
+        for (const sizes of [[13, 27, 36], [50, 35, 131], [5, 3, 600]] as const)
           await run({ a, b, sizes, run: columns });
   }); // prettier-ignore
 
