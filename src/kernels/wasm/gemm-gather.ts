@@ -157,19 +157,18 @@ function packRun(
   length: Local,
   to: Local,
 ): void {
-  const [k, put, next, offset] = Array.from({ length: 4 }, () => code.local("i32"));
+  const [offset, put, left, step] = Array.from({ length: 4 }, () => code.local("i32"));
   const places = rows.map(() => code.local("i32"));
-  code.i32(0).set(k);
+  code.get(start).set(offset).get(to).set(put).get(length).set(left);
   code.loop(() => {
-    code.get(k).i32(2).op("i32.shl").get(start).op("i32.add").set(offset);
     places.forEach((place, i) => code.get(rows[i]).get(offset).op("i32.add").set(place));
-    code.get(k).i32(pitch).op("i32.mul").get(to).op("i32.add").set(put);
     transposeBlock(code, places, put, pitch);
-    // The next block, or the last one, moved back to end with the run.
-    code.get(k).i32(4).op("i32.add").set(next);
-    code.get(length).i32(4).op("i32.sub").set(k);
-    pushMin(code, next, k).set(k);
-    code.get(next).get(length).op("i32.lt_s").brIf(0);
+    // On to the next block, or to the last one, which is moved back to end with the run.
+    code.get(left).i32(4).op("i32.sub").set(left);
+    pushMin(code, left, 4).set(step);
+    code.get(step).i32(2).op("i32.shl").get(offset).op("i32.add").set(offset);
+    code.get(step).i32(pitch).op("i32.mul").get(put).op("i32.add").set(put);
+    code.get(left).i32(0).op("i32.gt_s").brIf(0);
   });
 } // prettier-ignore
 
