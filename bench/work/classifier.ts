@@ -3,6 +3,7 @@ import { trainingPass, type Pass } from "../../src/nn/pass.ts";
 import { crossEntropy } from "../../src/ops/cross-entropy.ts";
 import { createGroup } from "../../src/optim/group.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
+import type { Policy } from "../../src/precision/policy.ts";
 import { presets } from "../../src/precision/presets.ts";
 import type { Device } from "../../src/tensor/device.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
@@ -25,12 +26,17 @@ export interface ClassifierTraining {
   readonly bytesPerParameter: number;
 }
 
-/** A classifier under Adam in float32, with batches that come round and round. */
+/**
+ * A classifier under Adam in float32, with batches that come round and round.
+ *
+ * @param policy  formats of the products' operands; default float32.
+ */
 export async function classifierTraining(
   device: Device,
   { parameters, logits }: Classifier,
   batches: readonly ClassBatch[],
   lr: number,
+  policy: Policy = presets.fp32,
 ): Promise<ClassifierTraining> {
   const group = await createGroup({
     optimizer: optimizers.adamw,
@@ -47,10 +53,7 @@ export async function classifierTraining(
     device.step(async () => {
       const { x, y } = batches[t++ % batches.length];
       const rows = device.tensor(x, [y.length, x.length / y.length]);
-      const loss = crossEntropy(
-        logits(rows, trainingPass(presets.fp32, 0, 1, t)),
-        device.tensor(y, [y.length]),
-      );
+      const loss = crossEntropy(logits(rows, trainingPass(policy, 0, 1, t)), device.tensor(y, [y.length]));
       group.step(backward(loss), { t, lrFactor: 1 });
       return item(loss);
     });
