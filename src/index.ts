@@ -92,7 +92,13 @@ export { exactGelu } from "./ops/exact-gelu.ts";
 export { groupNorm } from "./ops/group-norm.ts";
 export { leakyRelu } from "./ops/leaky-relu.ts";
 export { binaryCrossEntropy, hingeLoss, meanSquaredError } from "./ops/losses.ts";
-export { averagePool, globalAveragePool, maxPool, type PoolOptions } from "./ops/pooling.ts";
+export {
+  averagePool,
+  globalAveragePool,
+  maxPool,
+  rectifiedMaxPool,
+  type PoolOptions,
+} from "./ops/pooling.ts";
 export { rmsNorm } from "./ops/rms-norm.ts";
 export { sigmoid, silu } from "./ops/sigmoid.ts";
 export { softplus } from "./ops/softplus.ts";

@@ -1,5 +1,6 @@
 /** Operands of a convolution's products: in blocks along the products' sums where that can be, else float32 values. */
 import type { BlockFormat } from "../formats/block-format.ts";
+import type { ScalarFormat } from "../formats/format.ts";
 import { decodeTable } from "../kernels/codec.ts";
 import { codesShape, isBlocked, matrixShape, partsOf, type Tensor } from "../tensor/tensor.ts";
 import type { BlockOperand } from "./block-product.ts";
@@ -33,9 +34,18 @@ const formatOf = ({ tensor, blocks }: WeightedOperand): BlockFormat | null =>
 export const runsAlong = ({ tensor }: WeightedOperand, axis: 0 | 1): boolean =>
   !isBlocked(tensor) || (tensor.encoding.axis === axis && tensor.encoding.format.element.bits <= 8);
 
+const zeroCodes = new WeakMap<ScalarFormat, boolean>();
+
+/** Whether code 0 of a format of at most 8 bits is zero, as the padding of codes has it. */
+function startsAtZero(format: ScalarFormat): boolean {
+  const known = zeroCodes.get(format) ?? decodeTable(format)[0] === 0;
+  zeroCodes.set(format, known);
+  return known;
+}
+
 /** Codes of a pixel's channels are blocks of a patch where blocks neither leave a group nor lack a code for zero. */
 const holdsBlocks = ({ block, element }: BlockFormat, ofGroup: number): boolean =>
-  ofGroup % block === 0 && element.bits <= 8 && decodeTable(element)[0] === 0;
+  ofGroup % block === 0 && element.bits <= 8 && startsAtZero(element);
 
 /** Whether patches of an image can be an operand in blocks along their channels and taps. */
 export function patchesInBlocks(x: WeightedOperand, ofGroup: number): boolean {
