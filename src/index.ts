@@ -83,15 +83,20 @@ export { backward, type Gradients } from "./tensor/tape.ts";
 export { item, readTensor, readValues, ShapeError, type Encoding, type Tensor } from "./tensor/tensor.ts";
 
 export { add } from "./ops/add.ts";
+export { discriminatorHingeLoss, generatorHingeLoss } from "./ops/adversarial-losses.ts";
 export { affine } from "./ops/affine.ts";
 export { batchNorm, type BatchNormOptions, type RunningStatistics } from "./ops/batch-norm.ts";
 export { concatenate } from "./ops/concatenate.ts";
+export { conditionalAffine } from "./ops/conditional-affine.ts";
 export { conv2d, type Images } from "./ops/conv2d.ts";
+export { convTranspose2d, type ConvTransposeOptions } from "./ops/conv-transpose2d.ts";
 export type { ConvOptions, ImageShape } from "./ops/conv-geometry.ts";
 export { exactGelu } from "./ops/exact-gelu.ts";
+export { gatedSum } from "./ops/gated-sum.ts";
 export { groupNorm } from "./ops/group-norm.ts";
 export { leakyRelu } from "./ops/leaky-relu.ts";
 export { binaryCrossEntropy, hingeLoss, meanSquaredError } from "./ops/losses.ts";
+export { nonLocalAttention } from "./ops/non-local.ts";
 export {
   averagePool,
   globalAveragePool,
@@ -100,8 +105,10 @@ export {
   type PoolOptions,
 } from "./ops/pooling.ts";
 export { rmsNorm } from "./ops/rms-norm.ts";
+export { rowDot } from "./ops/row-dot.ts";
 export { sigmoid, silu } from "./ops/sigmoid.ts";
 export { softplus } from "./ops/softplus.ts";
+export { spectralNorm, type SpectralNormOptions } from "./ops/spectral-norm.ts";
 export { tanh } from "./ops/tanh.ts";
 export { upsampledShape, upsampleNearest } from "./ops/upsample.ts";
 export { causalAttention, selfAttention } from "./ops/attention.ts";

@@ -8,15 +8,23 @@ import { readValues, type Tensor } from "../tensor/tensor.ts";
 import { affine } from "./affine.ts";
 import { batchNorm, type RunningStatistics } from "./batch-norm.ts";
 import { concatenate } from "./concatenate.ts";
+import { conditionalAffine } from "./conditional-affine.ts";
 import { conv2d } from "./conv2d.ts";
+import { convTranspose2d } from "./conv-transpose2d.ts";
+import { discriminatorHingeLoss, generatorHingeLoss } from "./adversarial-losses.ts";
+import { embedding } from "./embedding.ts";
 import { exactGelu } from "./exact-gelu.ts";
+import { gatedSum } from "./gated-sum.ts";
 import { groupNorm } from "./group-norm.ts";
 import { leakyRelu } from "./leaky-relu.ts";
 import { binaryCrossEntropy, hingeLoss, meanSquaredError } from "./losses.ts";
 import { mean } from "./mean.ts";
+import { nonLocalAttention } from "./non-local.ts";
 import { rmsNorm } from "./rms-norm.ts";
+import { rowDot } from "./row-dot.ts";
 import { sigmoid, silu } from "./sigmoid.ts";
 import { softplus } from "./softplus.ts";
+import { spectralNorm } from "./spectral-norm.ts";
 import { tanh } from "./tanh.ts";
 import { upsampleNearest } from "./upsample.ts";
 import { relu } from "./relu.ts";
@@ -75,6 +83,43 @@ const cases: readonly GradientCase[] = [
     shapes: [pixels, [4, 3]],
     run: ([x, w]) => conv2d({ pixels: x, shape: image }, w, null, { kernel: [1, 1] }, full).pixels,
   },
+  {
+    name: "convTranspose2d",
+    shapes: [pixels, [3, 36], [4]],
+    run: ([x, w, b]) => convTranspose2d({ pixels: x, shape: image }, w, b, { kernel: [3, 3], padding: 1 }, full).pixels,
+  },
+  {
+    name: "convTranspose2d with stride, output padding, dilation and groups",
+    shapes: [[24, 4], [4, 12], [4]],
+    run: ([x, w, b]) =>
+      convTranspose2d(
+        { pixels: x, shape: { batch: 2, height: 4, width: 3, channels: 4 } }, w, b,
+        { kernel: [2, 3], stride: 2, padding: 1, outputPadding: 1, dilation: 2, groups: 2 }, full,
+      ).pixels,
+  },
+  {
+    name: "conditional batchNorm by class",
+    shapes: [pixels, [4, 3], [4, 3]],
+    run: ([x, gains, biases], device) => {
+      const classes = device.tensor(Int32Array.of(2, 0), [2]);
+      const normal = batchNorm(x, null, statistics(device), { training: true });
+      return conditionalAffine(normal, image, embedding(gains, classes), embedding(biases, classes));
+    },
+  },
+  { name: "rowDot", shapes: [[3, 5], [3, 5]], run: ([a, b]) => rowDot(a, b) },
+  { name: "gatedSum", shapes: [[3, 5], [3, 5], [1]], run: ([x, branch, gate]) => gatedSum(x, branch, gate) },
+  {
+    name: "nonLocalAttention",
+    shapes: [[12, 3], [8, 3], [8, 5]],
+    run: ([q, k, v]) => nonLocalAttention(q, k, v, 2),
+  },
+  {
+    // σ's derivative by u and v is zero where they have converged, as it has been taken.
+    name: "spectralNorm of a converged state",
+    shapes: [[4, 6]],
+    run: ([w], device) =>
+      spectralNorm(w, device.tensor(Float32Array.of(1, 2, -1, 3), [4]), { training: false, iterations: 300 }),
+  },
   { name: "upsampleNearest", shapes: [pixels], run: ([x]) => upsampleNearest(x, image, 2) },
   { name: "sigmoid", shapes: [[3, 4]], run: ([x]) => sigmoid(x) },
   { name: "silu", shapes: [[3, 4]], run: ([x]) => silu(x) },
@@ -107,6 +152,8 @@ const cases: readonly GradientCase[] = [
   { name: "concatenate", shapes: [[4, 6], [4, 2], [4, 4]], run: (parts) => concatenate(parts) },
   { name: "meanSquaredError", shapes: [[3, 4]], run: ([x], device) => meanSquaredError(x, targets(device)) },
   { name: "binaryCrossEntropy", shapes: [[3, 4]], run: ([x], device) => binaryCrossEntropy(x, targets(device)) },
+  { name: "discriminatorHingeLoss", shapes: [[5, 1], [3, 1]], run: ([a, b]) => discriminatorHingeLoss(a, b) },
+  { name: "generatorHingeLoss", shapes: [[5, 1]], run: ([x]) => generatorHingeLoss(x) },
   { name: "hingeLoss", shapes: [[3, 4]], run: ([x], device) => hingeLoss(x, targets(device)) },
 ]; // prettier-ignore
 

@@ -42,6 +42,8 @@ export interface WeightedProducts {
   readonly roundWhilePacking: boolean;
   /** Whether `input` takes weights with `blocks`: its sum does not run along an axis of w alone. */
   readonly roundWeightWhilePacking: boolean;
+  /** Whether `forward` sums over w's first axis and `input` over the other, as transposed convolutions do. Default false. */
+  readonly transposed?: boolean;
   /** y from x [rows, in] and w [out, …], plus the bias of each output. */
   forward(x: WeightedOperand, w: Tensor, bias: Tensor | null): Tensor;
   /** dx from dy [rows, out] and w. */
@@ -73,7 +75,8 @@ export function weighted(
 ): Tensor {
   const { policy, key } = precision;
   const forwardX = operandOf(x, policy.activation, alongFeatures, products, () => key("activation"));
-  const forwardW = roundedWeight(w, alongIn, precision);
+  const forwardAxes = products.transposed && dependsOnAxis(policy.weight) ? alongOut : alongIn;
+  const forwardW = roundedWeight(w, forwardAxes, precision);
   const y = products.forward(forwardX, forwardW, b);
   freeRounded(forwardW, w);
   const kept = keptActivation(x, forwardX.tensor, w.tracked, precision);
@@ -150,7 +153,7 @@ function inputGradient(
   const { passes, weight } = precision.policy;
   const blocks = passes === "both" && products.roundWeightWhilePacking ? packedRounding(weight) : null;
   if (blocks) return products.input(error, { tensor: w, blocks });
-  const axes = dependsOnAxis(weight) ? alongOut : alongIn;
+  const axes = dependsOnAxis(weight) && !products.transposed ? alongOut : alongIn;
   const operand = passes === "both" ? roundedWeight(w, axes, precision) : w;
   const dx = products.input(error, { tensor: operand });
   freeRounded(operand, w);
