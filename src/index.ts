@@ -150,6 +150,14 @@ export { learningRateFactor, type Schedule } from "./optim/schedules.ts";
 
 export { gpt2 } from "./models/gpt2.ts";
 export { convnet } from "./models/convnet.ts";
+export {
+  gan,
+  ganPreset,
+  ganPresets,
+  type GanConfig,
+  type GanDefinition,
+  type GanModel,
+} from "./models/gan.ts";
 export type { ImageModel, ImageModelDefinition, ImageTask } from "./models/image-model.ts";
 export { imagePreset, imagePresets } from "./models/image-presets.ts";
 export { mlp } from "./models/mlp.ts";

@@ -3,11 +3,11 @@ import type { ParameterKind } from "../tensor/parameter.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Initial, ParameterSpec } from "./parameter-set.ts";
 
-/** A tensor that is kept with a model but not trained. It starts with one value everywhere. */
+/** A float32 tensor that is kept with a model but not trained. */
 export interface BufferSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly value: number;
+  readonly initial: Initial;
 }
 
 /** A layer: what a policy's pattern names, with its parameters and buffers by what they are for. */
@@ -51,6 +51,16 @@ export const heInitial: Initialise = (fanIn) => ({
 export const heFanOutInitial: Initialise = (_, fanOut) => ({
   weight: { deviation: Math.sqrt(2 / fanOut) },
   bias: { value: 0 },
+});
+
+/**
+ * Orthogonal matrices, biases from N(0, 0.01²): of the Madam paper's GAN, since zeros do not move under multiplicative rules.
+ *
+ * @source github.com/jxbz/madam, pytorch/cGAN.
+ */
+export const orthogonalInitial: Initialise = () => ({
+  weight: { orthogonal: 1 },
+  bias: { deviation: 0.01 },
 });
 
 const parameter = (
@@ -112,7 +122,11 @@ function affine(name: string, width: number): Record<string, ParameterSpec> {
 
 /** Running mean 0 and variance 1; gain and bias where `hasAffine`. */
 export function batchNormLayer(name: string, channels: number, hasAffine: boolean): LayerSpec {
-  const buffer = (suffix: string, value: number) => ({ name: `${name}.${suffix}`, shape: [channels], value });
+  const buffer = (suffix: string, value: number) => ({
+    name: `${name}.${suffix}`,
+    shape: [channels],
+    initial: { value },
+  });
   const buffers = { mean: buffer("running_mean", 0), variance: buffer("running_var", 1) };
   return { name, parameters: hasAffine ? affine(name, channels) : {}, buffers };
 }
@@ -121,6 +135,23 @@ export function batchNormLayer(name: string, channels: number, hasAffine: boolea
 export const layerNormLayer = (name: string, width: number): LayerSpec => ({
   name,
   parameters: affine(name, width),
+  buffers: {},
+});
+
+/**
+ * The layer with its weight divided by its largest singular value wherever it is read: see `spectralNorm`, whose state
+ * is the buffer `weight_u`.
+ */
+export function spectralLayer(layer: LayerSpec): LayerSpec {
+  const { weight } = layer.parameters;
+  const u = { name: `${weight.name}_u`, shape: [weight.shape[0]], initial: { deviation: 1 } };
+  return { ...layer, buffers: { ...layer.buffers, u } };
+}
+
+/** A trained number that a branch of the model is multiplied by. */
+export const gateLayer = (name: string, value: number): LayerSpec => ({
+  name,
+  parameters: { gate: parameter(`${name}.gamma`, [1], "norm", { value }) },
   buffers: {},
 });
 

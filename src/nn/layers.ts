@@ -2,8 +2,10 @@
 import { batchNorm } from "../ops/batch-norm.ts";
 import type { ConvOptions } from "../ops/conv-geometry.ts";
 import { conv2d, type Images } from "../ops/conv2d.ts";
+import { embedding } from "../ops/embedding.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
+import { spectralNorm } from "../ops/spectral-norm.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -46,7 +48,7 @@ export class Layers {
     const set = new ParameterSet(device, seed);
     const buffers: Record<string, Tensor> = {};
     for (const spec of specs) {
-      const made = mapValues(spec.buffers, ({ shape, value }) => set.buffer(shape, value));
+      const made = mapValues(spec.buffers, ({ name, shape, initial }) => set.buffer(name, shape, initial));
       for (const [role, { name }] of Object.entries(spec.buffers)) buffers[name] = made[role];
       const parameters = mapValues(spec.parameters, ({ name, shape, kind, initial }) =>
         set.add(name, shape, kind, initial),
@@ -75,6 +77,13 @@ export class Layers {
     return this.layer(layer).parameters[role]?.tensor ?? null;
   }
 
+  /** The weight as the layer's operation reads it: divided by its spectral norm where the layer has one. */
+  private weight(name: string, { training }: Pass): Tensor {
+    const { u } = this.layer(name).buffers;
+    const weight = this.tensor(name, "weight");
+    return u ? spectralNorm(weight, u, { training }) : weight;
+  }
+
   private layer(name: string): Layer {
     const layer = this.byName.get(name);
     if (!layer) throw new Error(`logrung: the model has no layer "${name}"`);
@@ -83,22 +92,31 @@ export class Layers {
 
   /** @param x  [rows, in] @returns [rows, out] */
   linear(x: Tensor, layer: string, pass: Pass): Tensor {
-    return linear(x, this.tensor(layer, "weight"), this.find(layer, "bias"), precisionAt(pass, layer));
+    return linear(x, this.weight(layer, pass), this.find(layer, "bias"), precisionAt(pass, layer));
   }
 
   convolution(x: Images, layer: string, options: ConvOptions, pass: Pass): Images {
-    const weight = this.tensor(layer, "weight");
+    const weight = this.weight(layer, pass);
     return conv2d(x, weight, this.find(layer, "bias"), options, precisionAt(pass, layer));
   }
 
-  /** By the batch in training, by the running statistics otherwise. */
-  batchNorm(x: Tensor, layer: string, pass: Pass): Tensor {
+  /** Rows of the layer's table. @param ids  [n], int32 @returns [n, width] */
+  embedding(ids: Tensor, layer: string, pass: Pass): Tensor {
+    return embedding(this.weight(layer, pass), ids);
+  }
+
+  /**
+   * By the batch in training, by the running statistics otherwise.
+   *
+   * @param momentum  share of a new batch in the running statistics; default 0.1.
+   */
+  batchNorm(x: Tensor, layer: string, pass: Pass, momentum = 0.1): Tensor {
     const { parameters, buffers } = this.layer(layer);
     const affine = parameters.weight
       ? { gain: parameters.weight.tensor, bias: parameters.bias.tensor }
       : null;
     const running = { mean: buffers.mean, variance: buffers.variance };
-    return batchNorm(x, affine, running, { training: pass.training }, precisionAt(pass, layer));
+    return batchNorm(x, affine, running, { training: pass.training, momentum }, precisionAt(pass, layer));
   }
 
   layerNorm(x: Tensor, layer: string, pass: Pass, epsilon: number): Tensor {

@@ -1,15 +1,20 @@
 /** The parameters of a model under construction: names, initial values, tensors on a device. */
 import { normal } from "../random/normal.ts";
+import { orthogonal } from "../random/orthogonal.ts";
 import { philox4x32 } from "../random/philox.ts";
 import { streamKey, type Key } from "../random/stream.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter, ParameterKind } from "../tensor/parameter.ts";
-import { FLOAT32, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { FLOAT32, matrixShape, sizeOf, type Tensor } from "../tensor/tensor.ts";
 
-/** How a parameter starts: drawn from N(0, deviation²), uniformly from ±bound, or one value everywhere. */
+/**
+ * How a parameter starts: drawn from N(0, deviation²), uniformly from ±bound, as a matrix whose rows or columns are orthogonal
+ * and of a given length, or one value everywhere.
+ */
 export type Initial =
   | { readonly deviation: number }
   | { readonly bound: number }
+  | { readonly orthogonal: number }
   | { readonly value: number };
 
 /** A parameter before it exists. */
@@ -41,22 +46,27 @@ export class ParameterSet {
       throw new Error(`logrung: a parameter "${name}" exists already`);
     const { device } = this;
     const tensor = device.keep(device.empty(shape, FLOAT32, true));
-    device.backend.write(tensor.storage.slice(), this.initialValues(name, sizeOf(shape), initial));
+    device.backend.write(tensor.storage.slice(), this.initialValues(name, shape, initial));
     const parameter: Parameter = { name, kind, tensor };
     this.list.push(parameter);
     return parameter;
   }
 
-  /** A tensor of one value that is kept with the model but not trained: running statistics. */
-  buffer(shape: readonly number[], value: number): Tensor {
+  /** A float32 tensor that is kept with the model but not trained: running statistics. */
+  buffer(name: string, shape: readonly number[], initial: Initial): Tensor {
     const { device } = this;
-    return device.keep(device.tensor(new Float32Array(sizeOf(shape)).fill(value), shape));
+    return device.keep(device.tensor(this.initialValues(name, shape, initial), shape));
   }
 
-  private initialValues(name: string, size: number, initial: Initial): Float32Array {
+  private initialValues(name: string, shape: readonly number[], initial: Initial): Float32Array {
+    const size = sizeOf(shape);
     if ("value" in initial) return new Float32Array(size).fill(initial.value);
     const key = streamKey(this.seed, name, 0, "initial value");
     if ("bound" in initial) return uniformValues(key, size, initial.bound);
+    if ("orthogonal" in initial) {
+      const [rows, columns] = matrixShape(shape);
+      return Float32Array.from(orthogonal(key, rows, columns), (x) => x * initial.orthogonal);
+    }
     return Float32Array.from({ length: size }, (_, i) => normal(key, i) * initial.deviation);
   }
 }

@@ -48,8 +48,8 @@ export function transposedGeometry(
     (length - 1) * stride - 2 * padding + dilation * (window - 1) + outputPadding + 1;
   const height = size(input.height, kernel[0]);
   const width = size(input.width, kernel[1]);
-  const output = { batch: input.batch, height, width, channels: outChannels };
-  return convGeometry(output, input.channels, options);
+  const large = { batch: input.batch, height, width, channels: outChannels };
+  return convGeometry(large, input.channels, options);
 }
 
 /**
