@@ -181,8 +181,9 @@ export { sample } from "./models/sample.ts";
 export { transformerLm } from "./models/transformer-lm.ts";
 
 export { createGroups, type GroupsSpec } from "./train/parameter-groups.ts";
+export { createGanTrainer, type GanTrainer, type GanTrainerSpec } from "./train/gan-trainer.ts";
 export { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./train/image-trainer.ts";
 export { createTrainer, textFeed, type LanguageTrainer } from "./train/language-trainer.ts";
 export { trainingLoop, type LoopOptions, type LoopResult } from "./train/loop.ts";
-export type { Evaluation, Feed, Measurement, Task, TrainedModel } from "./train/task.ts";
+export type { Evaluation, Feed, Measurement, Task, TrainedModel, Update } from "./train/task.ts";
 export { createTaskTrainer, Trainer, type TrainingOptions } from "./train/trainer.ts";

@@ -60,11 +60,12 @@ export function imageTask(device: Device, model: ImageModel, smoothing = 0): Tas
       const correct = found.reduce((sum, label, i) => sum + (label === batch.labels[i] ? 1 : 0), 0);
       return { count: batch.rows, loss, correct };
     },
-    parts,
+    parts: imageParts,
   };
 }
 
-function parts(batch: ImageBatch, count: number): ImageBatch[] {
+/** A batch of images as so many equal parts. @throws RangeError when it does not divide evenly. */
+export function imageParts(batch: ImageBatch, count: number): ImageBatch[] {
   const rows = partLength(batch.rows, count);
   const size = batch.pixels.length / batch.rows;
   const { mixture } = batch;

@@ -26,9 +26,14 @@ export interface LoopOptions {
   readonly save: (step: number, seconds: number) => Promise<void>;
 }
 
+/** What a task does besides: pictures of its progress. */
+export type AfterStep = (step: number) => Promise<void>;
+
 export interface LoopSpec<B, M extends TrainedModel> extends LoopOptions {
   readonly trainer: Trainer<B, M>;
   readonly feed: Feed<B>;
+  /** Called after every step, before its checkpoint. Default nothing. */
+  readonly afterStep?: AfterStep;
 }
 
 export interface LoopResult {
@@ -77,13 +82,16 @@ export async function trainingLoop<B, M extends TrainedModel>(spec: LoopSpec<B, 
     const due = t === steps || (evaluateEvery > 0 && t % evaluateEvery === 0);
     validation = due ? await validate() : undefined;
     if (validation !== undefined) trainer.observe(validation.loss);
+    const { losses: byName = {}, ...measuredStep } = result;
     spec.onStep({
       step: t,
       seconds: seconds(),
-      ...result,
+      ...measuredStep,
+      ...namedLosses(byName),
       ...rateOf(feed.unit, rate),
       ...measured(validation),
     });
+    await spec.afterStep?.(t);
     if (t === steps || (spec.checkpointEvery > 0 && t % spec.checkpointEvery === 0)) await save();
     await breathe();
   }
@@ -115,6 +123,10 @@ function measured(
   const { loss, accuracy } = validation;
   return { validationLoss: loss, ...(accuracy === undefined ? {} : { validationAccuracy: accuracy }) };
 }
+
+/** Losses of the updates of a step as metrics: `generatorLoss`. */
+const namedLosses = (losses: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(losses).map(([name, loss]) => [`${name}Loss`, loss]));
 
 /** The time of a step is that of making its batch, too. */
 async function oneStep<B, M extends TrainedModel>(

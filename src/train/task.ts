@@ -30,11 +30,31 @@ export interface Evaluation {
   readonly accuracy?: number;
 }
 
+/** One of several updates that make a step: parameters, and the loss that they lower. */
+export interface Update<B> {
+  /** What its loss is called in metrics: `discriminator` is `discriminatorLoss`. */
+  readonly name: string;
+  readonly parameters: readonly Parameter[];
+  /** Its part of the step's batch. */
+  readonly batch: B;
+  /** Which of the step's updates of these parameters it is, from 0, and how many there are: the optimiser counts them all. */
+  readonly turn: number;
+  readonly turns: number;
+  loss(batch: B, pass: Pass): Tensor;
+}
+
 /** A model and what batches teach it. */
 export interface Task<B, M extends TrainedModel> {
   readonly model: M;
   /** The loss that training lowers, a scalar on the tape. */
   loss(batch: B, pass: Pass): Tensor;
+  /**
+   * The updates of a step on a batch, one after the other, as many in every step. The first one's loss is the step's.
+   * Default one: all parameters, against `loss`.
+   */
+  updates?(batch: B): readonly Update<B>[];
+  /** What a moving average of weights is kept of. Default all parameters. */
+  readonly averaged?: readonly Parameter[];
   /** Judges the model on a batch; called where nothing is recorded. */
   measure(batch: B, pass: Pass): Promise<Measurement>;
   /** A batch as so many equal parts. @throws RangeError when it does not divide evenly. */

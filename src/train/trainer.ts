@@ -1,5 +1,5 @@
 /** Trains a model on a task: one step, an evaluation, and the state between steps. */
-import { evaluationPass, trainingPass } from "../nn/pass.ts";
+import { evaluationPass, trainingPass, type Pass } from "../nn/pass.ts";
 import { bytesOf } from "../ops/quantise.ts";
 import { squaredNorm } from "../ops/squared-norm.ts";
 import type { OptimizerGroup } from "../optim/group.ts";
@@ -17,7 +17,7 @@ import { DivergenceError, diagnose } from "./divergence.ts";
 import { GradientSum } from "./gradient-sum.ts";
 import { createGroups, type GroupsSpec } from "./parameter-groups.ts";
 import type { MemoryParts } from "./run-summary.ts";
-import type { Evaluation, Task, TrainedModel } from "./task.ts";
+import type { Evaluation, Task, TrainedModel, Update } from "./task.ts";
 
 /** How a model is trained, whatever the task. */
 export interface TrainingOptions extends Omit<GroupsSpec, "parameters"> {
@@ -45,11 +45,22 @@ export interface TrainerSpec<B, M extends TrainedModel> extends TrainingOptions 
 }
 
 export interface StepResult {
-  /** Mean loss of the batch before the update, in nats. */
+  /** Mean loss of the batch before the update, in nats; of several updates that of the first. */
   readonly loss: number;
+  /** Of a task with several updates a step: mean loss by the updates' names. */
+  readonly losses?: Readonly<Record<string, number>>;
   readonly learningRate: number;
-  /** √Σg² before clipping; absent when nothing is clipped. */
+  /** √Σg² before clipping, of several updates the greatest; absent when nothing is clipped. */
   readonly gradientNorm?: number;
+}
+
+/** Where an update stands in a run. */
+interface Place {
+  readonly t: number;
+  readonly lrFactor: number;
+  /** Which of the step's updates it is, from 0, and of how many. */
+  readonly index: number;
+  readonly count: number;
 }
 
 /** What a trainer keeps besides tensors, as JSON. */
@@ -81,36 +92,71 @@ export class Trainer<B, M extends TrainedModel> {
    *   is updated then.
    */
   step(batch: B, t: number): Promise<StepResult> {
-    const { device, schedule, steps, task, accumulate = 1, samples = 1 } = this.spec;
+    const { device, schedule, steps, task } = this.spec;
     return device.step(async () => {
       const lrFactor = learningRateFactor(schedule, t, steps, this.plateau);
-      const sum = new GradientSum(this.model.parameters);
-      const parts = accumulate > 1 ? task.parts(batch, accumulate) : [batch];
-      const pieces = parts.flatMap((piece) => Array<B>(samples).fill(piece));
-      const share = 1 / pieces.length;
-      let loss = 0;
-      for (const [sample, piece] of pieces.entries()) {
-        for (const group of this.groups) group.materialise({ t, lrFactor, sample });
-        loss += (await this.pass(piece, t, (t - 1) * pieces.length + sample + 1, sum)) * share;
+      const updates = task.updates?.(batch) ?? [this.wholeUpdate(batch)];
+      const done: { readonly name: string; readonly loss: number; readonly norm: number | null }[] = [];
+      for (const [index, update] of updates.entries()) {
+        const found = await this.update(update, { t, lrFactor, index, count: updates.length });
+        done.push({ name: update.name, ...found });
       }
-      const gradients = sum.total();
-      const { gain, norm } = await this.clip(gradients, t, share);
-      for (const group of this.groups)
-        group.step(gradients, { t, lrFactor, gain, sample: pieces.length - 1 });
       if (this.average) {
         materialiseMeans(this.groups, t, lrFactor);
         this.average.update(t);
       }
       this.lastStep = t;
-      const learningRate = numberOf(this.groups[0].options, "lr") * lrFactor;
-      return { loss, learningRate, ...(norm === null ? {} : { gradientNorm: norm }) };
+      const norms = done.flatMap(({ norm }) => norm ?? []);
+      return {
+        loss: done[0].loss,
+        ...(task.updates ? { losses: meansByName(done) } : {}),
+        learningRate: numberOf(this.groups[0].options, "lr") * lrFactor,
+        ...(norms.length > 0 ? { gradientNorm: Math.max(...norms) } : {}),
+      };
     });
   }
 
+  private wholeUpdate(batch: B): Update<B> {
+    const { task } = this.spec;
+    const loss = (part: B, pass: Pass): Tensor => task.loss(part, pass);
+    return { name: "loss", parameters: this.model.parameters, batch, turn: 0, turns: 1, loss };
+  }
+
+  /** Gradients over the parts of an update's batch, and its parameters moved against them. */
+  private async update(
+    { batch, parameters, turn, turns, loss }: Update<B>,
+    { t, lrFactor, index, count }: Place,
+  ): Promise<{ readonly loss: number; readonly norm: number | null }> {
+    const { task, accumulate = 1, samples = 1 } = this.spec;
+    const sum = new GradientSum(parameters);
+    const parts = accumulate > 1 ? task.parts(batch, accumulate) : [batch];
+    const pieces = parts.flatMap((piece) => Array<B>(samples).fill(piece));
+    const share = 1 / pieces.length;
+    const first = ((t - 1) * count + index) * pieces.length + 1;
+    const own = (t - 1) * turns + turn + 1;
+    let total = 0;
+    for (const [sample, piece] of pieces.entries()) {
+      for (const group of this.groups) group.materialise({ t: own, lrFactor, sample });
+      total += (await this.pass({ t, draw: first + sample, loss: (pass) => loss(piece, pass) }, sum)) * share;
+    }
+    const gradients = sum.total();
+    const { gain, norm } = await this.clip(gradients, t, share);
+    for (const group of this.groups)
+      group.step(gradients, { t: own, lrFactor, gain, sample: pieces.length - 1 });
+    return { loss: total, norm };
+  }
+
   /** Forward and backward over a part of the batch. @param draw  numbers the passes of a run. @returns its mean loss. */
-  private async pass(batch: B, t: number, draw: number, sum: GradientSum): Promise<number> {
-    const { device, task, policy, seed, dropout } = this.spec;
-    const loss = task.loss(batch, trainingPass(policy, dropout, seed, draw));
+  private async pass(
+    {
+      t,
+      draw,
+      loss: lossOf,
+    }: { readonly t: number; readonly draw: number; readonly loss: (pass: Pass) => Tensor },
+    sum: GradientSum,
+  ): Promise<number> {
+    const { device, policy, seed, dropout } = this.spec;
+    const loss = lossOf(trainingPass(policy, dropout, seed, draw));
     this.activationBytes ??= device.stepBytes;
     const gradients = backward(loss);
     const value = await item(loss);
@@ -254,11 +300,27 @@ export async function createTaskTrainer<B, M extends TrainedModel>(
       `logrung: ${samples} samples a step, but ${spec.optimizer.name} draws no weights: wants 1`,
     );
   if (!average) return new Trainer(spec, groups, null);
-  const averagedParameters = groups.flatMap(({ slots }) => slots.map(({ parameter }) => parameter));
+  const chosen = new Set(spec.task.averaged ?? parameters);
+  const averagedParameters = groups.flatMap(({ slots }) =>
+    slots.flatMap(({ parameter }) => (chosen.has(parameter) ? [parameter] : [])),
+  );
   materialiseMeans(groups, 1, 1);
   const averaged = await createAverage({ ...average, parameters: averagedParameters, seed });
   freeComputed(groups);
   return new Trainer(spec, groups, averaged);
+}
+
+/** Mean loss of the updates of each name. */
+function meansByName(
+  done: readonly { readonly name: string; readonly loss: number }[],
+): Record<string, number> {
+  const names = [...new Set(done.map(({ name }) => name))];
+  return Object.fromEntries(
+    names.map((name) => {
+      const losses = done.flatMap((update) => (update.name === name ? [update.loss] : []));
+      return [name, losses.reduce((a, b) => a + b, 0) / losses.length];
+    }),
+  );
 }
 
 /** Puts the means in place of weights that are drawn. */
