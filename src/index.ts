@@ -185,5 +185,12 @@ export { createGanTrainer, type GanTrainer, type GanTrainerSpec } from "./train/
 export { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./train/image-trainer.ts";
 export { createTrainer, textFeed, type LanguageTrainer } from "./train/language-trainer.ts";
 export { trainingLoop, type LoopOptions, type LoopResult } from "./train/loop.ts";
-export type { Evaluation, Feed, Measurement, Task, TrainedModel, Update } from "./train/task.ts";
+export type {
+  Evaluation,
+  Feed,
+  Measurement,
+  Task,
+  TrainedModel,
+  Update as StepUpdate,
+} from "./train/task.ts";
 export { createTaskTrainer, Trainer, type TrainingOptions } from "./train/trainer.ts";
