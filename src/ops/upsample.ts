@@ -1,6 +1,7 @@
 /** Images enlarged by repeating pixels. */
 import { gather } from "../kernels/gather.ts";
 import { element, gathered, output } from "../kernels/signature.ts";
+import type { Device } from "../tensor/device.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import { pixelsOf, type ImageShape } from "./conv-geometry.ts";
 
@@ -22,6 +23,42 @@ export const upsampledShape = (shape: ImageShape, factor: number): ImageShape =>
   width: shape.width * factor,
 });
 
+/** Where pixels come from, and where their copies lie, one place of the square after the other. */
+interface Tables {
+  readonly source: Tensor;
+  readonly copies: readonly Tensor[];
+}
+
+/** Tables of one size on a device, kept for its life: steps repeat the same few sizes. */
+const known = new WeakMap<Device, Map<string, Tables>>();
+
+function tablesOf(device: Device, shape: ImageShape, factor: number): Tables {
+  const ofDevice = known.get(device) ?? new Map<string, Tables>();
+  known.set(device, ofDevice);
+  const { batch, height, width } = shape;
+  const key = `${batch} ${height} ${width} ${factor}`;
+  const tables = ofDevice.get(key) ?? newTables(device, shape, factor);
+  ofDevice.set(key, tables);
+  return tables;
+}
+
+function newTables(device: Device, shape: ImageShape, factor: number): Tables {
+  const kept = (index: Int32Array): Tensor => device.keep(device.tensor(index, [index.length]));
+  const wide = shape.width * factor;
+  const source = Int32Array.from({ length: pixelsOf(shape) * factor ** 2 }, (_, i) => {
+    const [row, column] = [Math.floor(i / wide), i % wide];
+    return Math.floor(row / factor) * shape.width + Math.floor(column / factor);
+  });
+  const copies = Array.from({ length: factor ** 2 }, (_, place) => {
+    const [down, right] = [Math.floor(place / factor), place % factor];
+    return Int32Array.from({ length: pixelsOf(shape) }, (__, i) => {
+      const [row, column] = [Math.floor(i / shape.width), i % shape.width];
+      return (row * factor + down) * wide + column * factor + right;
+    });
+  });
+  return { source: kept(source), copies: copies.map(kept) };
+}
+
 /**
  *   y[n, y, x, c] = x[n, ⌊y / factor⌋, ⌊x / factor⌋, c];   dx = Σ dy over the pixels it became
  *
@@ -34,40 +71,26 @@ export function upsampleNearest(x: Tensor, shape: ImageShape, factor: number): T
   if (!Number.isInteger(factor) || factor < 1)
     throw new RangeError(`logrung: upsampling by ${factor}, wants a positive integer`);
   const { device } = x;
-  const large = upsampledShape(shape, factor);
-  const source = Int32Array.from({ length: pixelsOf(large) }, (_, i) => {
-    const [row, column] = [Math.floor(i / large.width), i % large.width];
-    return Math.floor(row / factor) * shape.width + Math.floor(column / factor);
-  });
-  const y = device.empty([source.length, shape.channels]);
-  const index = device.tensor(source, [source.length]);
-  const sizes = { rows: source.length, columns: shape.channels };
-  device.run(take, { inputs: { source: x, index }, outputs: { out: y }, sizes });
-  device.free(index);
-  return device.tape.record([x], y, [], (dy) => [collect(dy, shape, factor)]);
+  const { source, copies } = tablesOf(device, shape, factor);
+  const rows = pixelsOf(upsampledShape(shape, factor));
+  const y = device.empty([rows, shape.channels]);
+  const sizes = { rows, columns: shape.channels };
+  device.run(take, { inputs: { source: x, index: source }, outputs: { out: y }, sizes });
+  return device.tape.record([x], y, [], (dy) => [collect(dy, shape, copies)], []);
 }
 
-/** Σ over the factor² copies of each pixel, one place of the square after the other. */
-function collect(dy: Tensor, shape: ImageShape, factor: number): Tensor {
+/** Σ over the copies of each pixel, one place of the square after the other. */
+function collect(dy: Tensor, shape: ImageShape, copies: readonly Tensor[]): Tensor {
   const { device } = dy;
-  const width = shape.width * factor;
   const sizes = { rows: pixelsOf(shape), columns: shape.channels };
-  let sum: Tensor | null = null;
-  for (let place = 0; place < factor * factor; place++) {
-    const [down, right] = [Math.floor(place / factor), place % factor];
-    const at = Int32Array.from({ length: sizes.rows }, (_, i) => {
-      const [row, column] = [Math.floor(i / shape.width), i % shape.width];
-      return (row * factor + down) * width + column * factor + right;
-    });
-    const index = device.tensor(at, [at.length]);
-    const out: Tensor = device.empty([sizes.rows, sizes.columns]);
-    if (sum === null) device.run(take, { inputs: { source: dy, index }, outputs: { out }, sizes });
-    else {
-      device.run(takeMore, { inputs: { source: dy, index, before: sum }, outputs: { out }, sizes });
-      device.free(sum);
-    }
-    device.free(index);
+  const [first, ...others] = copies;
+  let sum = device.empty([sizes.rows, sizes.columns]);
+  device.run(take, { inputs: { source: dy, index: first }, outputs: { out: sum }, sizes });
+  for (const index of others) {
+    const out = device.empty([sizes.rows, sizes.columns]);
+    device.run(takeMore, { inputs: { source: dy, index, before: sum }, outputs: { out }, sizes });
+    device.free(sum);
     sum = out;
   }
-  return sum ?? dy;
+  return sum;
 }
