@@ -5,6 +5,7 @@ import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
 import { createReferenceBackend } from "../src/kernels/reference/index.ts";
 import { createWasmBackend } from "../src/kernels/wasm/index.ts";
+import { ganPreset } from "../src/models/gan.ts";
 import type { ImageTask } from "../src/models/image-model.ts";
 import { imagePreset } from "../src/models/image-presets.ts";
 import { models } from "../src/models/models.generated.ts";
@@ -20,6 +21,7 @@ import {
   olderOffer,
 } from "../src/train/checkpoint-folder.ts";
 import { type Checkpoint, CheckpointError } from "../src/train/checkpoint.ts";
+import { createGanTrainer, type GanTrainer } from "../src/train/gan-trainer.ts";
 import { isJsonObject, type JsonObject } from "../src/train/json.ts";
 import { createImageTrainer, type ImageTrainer } from "../src/train/image-trainer.ts";
 import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
@@ -29,6 +31,7 @@ import { misfit, restore } from "../src/train/snapshot.ts";
 import type { TrainerState, TrainingOptions } from "../src/train/trainer.ts";
 import {
   resolveConfig,
+  type GanRunConfig,
   type ImagesConfig,
   type LanguageConfig,
   type OptimizerConfig,
@@ -60,8 +63,15 @@ export interface ImagesSession extends Opened {
   readonly trainer: ImageTrainer;
 }
 
+/** A GAN at work. */
+export interface GanSession extends Opened {
+  readonly task: "gan";
+  readonly config: GanRunConfig;
+  readonly trainer: GanTrainer;
+}
+
 /** A model at work. Close it when done. */
-export type Session = LanguageSession | ImagesSession;
+export type Session = LanguageSession | ImagesSession | GanSession;
 
 async function openBackend({
   backend,
@@ -115,7 +125,7 @@ export async function openLanguage(
 }
 
 /** The images of a configuration and their classes, as a model is built for. */
-export function imageTaskOf({ data }: ImagesConfig): ImageTask {
+export function imageTaskOf({ data }: ImagesConfig | GanRunConfig): ImageTask {
   const { channels, height, width, classes } = imageSets[data.name];
   return { channels, height, width, classes: classes.length };
 }
@@ -128,6 +138,16 @@ export async function openImages(config: ImagesConfig): Promise<ImagesSession> {
     return createImageTrainer({ ...options, model: built, labelSmoothing });
   });
   return { ...made, task: "images", config };
+}
+
+/** Builds the GAN of a configuration with fresh weights, in the formats of its policy. */
+export async function openGan(config: GanRunConfig): Promise<GanSession> {
+  const { model, discriminatorSteps, seed } = config;
+  const made = await opened(config, (options, device) => {
+    const built = ganPreset(model.name).build(device, imageTaskOf(config), seed);
+    return createGanTrainer({ ...options, model: built, discriminatorSteps });
+  });
+  return { ...made, task: "gan", config };
 }
 
 /** The tokeniser that a run was begun with. @throws TokenizerError, FileError where its files are missing or damaged. */
@@ -148,7 +168,7 @@ function trainingOptions(config: TrainConfig, policy: Policy, device: Device): T
     schedule: config.schedule,
     steps: config.steps,
     seed: config.seed,
-    dropout: config.model.dropout,
+    dropout: config.task === "gan" ? 0 : config.model.dropout,
     gradientClip: config.gradientClip > 0 ? config.gradientClip : null,
     gradientClipValue: config.gradientClipValue > 0 ? config.gradientClipValue : null,
     accumulate: config.accumulate,
@@ -241,6 +261,12 @@ export function expectLanguage<T>(run: Session & T, what: string): LanguageSessi
   throw new UsageError(`${what} wants a run of a language model, this one learns ${run.task}`);
 }
 
+async function sessionOf(run: string, config: TrainConfig): Promise<Session> {
+  if (config.task === "images") return openImages(config);
+  if (config.task === "gan") return openGan(config);
+  return openLanguage(config, await tokenizerOf(run, config));
+}
+
 /** Opens a run's model at a checkpoint, to score it or to sample from it. */
 export async function openRun(
   run: string,
@@ -251,10 +277,7 @@ export async function openRun(
   const loaded = await loadedCheckpoint(run, checkpoint);
   const position = positionOf(loaded);
   const config = await resolveConfig({ base: merged(saved, changes) });
-  const session =
-    config.task === "images"
-      ? await openImages(config)
-      : await openLanguage(config, await tokenizerOf(run, config));
+  const session = await sessionOf(run, config);
   try {
     await restoreSession(session, run, loaded);
   } catch (error) {

@@ -96,16 +96,19 @@ export async function openFolder(
   }
 }
 
+const otherImages = [
+  "are not those it was saved with: going on would mix two sets",
+  "Restore the images, say where they are now with --data-dir <folder>, or start a new run",
+] as const;
+
 /** What is wrong with other data, and what would do, by task. */
 const otherData = {
   language: [
     "is not the one it was saved with: going on would mix two texts",
     "Restore the text, say where it is now with --data <path> or --data-dir <folder>, or start a new run",
   ],
-  images: [
-    "are not those it was saved with: going on would mix two sets",
-    "Restore the images, say where they are now with --data-dir <folder>, or start a new run",
-  ],
+  images: otherImages,
+  gan: otherImages,
 } as const;
 
 /** @throws UsageError when a checkpoint was trained on other data. */

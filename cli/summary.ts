@@ -97,10 +97,11 @@ export function warnings({ trainer }: Session): string[] {
 /** A share, `91.3 %`. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-const qualityOf = ({ perplexity, accuracy }: RunResult["validation"]): string =>
-  accuracy === undefined
-    ? `perplexity ${perplexity?.toFixed(3)}`
-    : `accuracy ${(100 * accuracy).toFixed(2)} %`;
+/** ` (accuracy 91.30 %)`; nothing where the task measures no more than a loss. */
+function qualityOf({ perplexity, accuracy }: RunResult["validation"]): string {
+  if (accuracy !== undefined) return ` (accuracy ${(100 * accuracy).toFixed(2)} %)`;
+  return perplexity === undefined ? "" : ` (perplexity ${perplexity.toFixed(3)})`;
+}
 
 const speedOf = ({ tokensPerSecond, samplesPerSecond }: RunResult): string =>
   samplesPerSecond === undefined
@@ -115,7 +116,7 @@ export function resultLines(
   const { validation, trainLoss, seconds, stateBytesPerParameter, peakBytes, run } = summary;
   const lines = [
     ...(sample === null ? [] : [`--- sample ---`, printable(`${sample.prompt}${sample.text}`), `---`]),
-    `validation loss ${validation.loss.toFixed(4)} (${qualityOf(validation)}), training loss ${trainLoss.toFixed(4)}`,
+    `validation loss ${validation.loss.toFixed(4)}${qualityOf(validation)}, training loss ${trainLoss.toFixed(4)}`,
     `${formatDuration(seconds)}, ${speedOf(summary)}, ${stateBytesPerParameter.toFixed(2)} bytes of state a parameter, peak memory ${formatCount(peakBytes)}B`,
     ...describePolicy(policy).map((line) => `formats ${line}`),
     `bytes ${memoryLine(memory)}`,

@@ -18,6 +18,7 @@ import { checkpointOf } from "./run-checkpoint.ts";
 import { restoreSession, tokenizerOf } from "./session.ts";
 import { expectSameData, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
 import { describeState, percent, resultLines, summaryOf, warnings } from "./summary.ts";
+import { prepareGan } from "./tasks/gan.ts";
 import { prepareImages } from "./tasks/images.ts";
 import { prepareLanguage } from "./tasks/language.ts";
 import type { Prepared, Work } from "./tasks/work.ts";
@@ -53,6 +54,7 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
 
 async function prepare({ config, folder, loaded }: Start): Promise<Prepared> {
   if (config.task === "images") return prepareImages(config);
+  if (config.task === "gan") return prepareGan(config);
   const goesOn = folder !== undefined && loaded !== undefined;
   return prepareLanguage(config, goesOn ? await tokenizerOf(folder, config) : undefined);
 }
@@ -76,7 +78,7 @@ async function runIn(
   for (const line of warnings(session)) progress.note(line);
   if (start.folder !== undefined) progress.note(`going on after step ${start.step}`);
   const { steps: before } = await readRunMetrics(folder.path);
-  const loop = work.loop({
+  const options: LoopOptions = {
     steps: config.steps,
     evaluateEvery: config.evaluate.every,
     checkpointEvery: config.checkpoint.every,
@@ -91,7 +93,8 @@ async function runIn(
       const checkpoint = await checkpointOf(session, { step, seconds, corpus: sha256 });
       await folder.saveCheckpoint(step, checkpoint, config.checkpoint.keep);
     },
-  });
+  };
+  const loop = work.loop(options, folder.path);
   const result = await loop.finally(() => progress.end());
   return result.finished
     ? finish(folder, work, result, context)
@@ -105,7 +108,7 @@ function showStep(
   start: Start,
 ): void {
   const { step, seconds = 0, loss, tokensPerSecond, samplesPerSecond } = metrics;
-  const { validationLoss, validationAccuracy } = metrics;
+  const { validationLoss, validationAccuracy, discriminatorLoss, generatorLoss } = metrics;
   const secondsLeft = ((seconds - start.seconds) / (step - start.step)) * (steps - step);
   if (validationLoss !== undefined) {
     const accuracy = validationAccuracy === undefined ? "" : `, accuracy ${percent(validationAccuracy)}`;
@@ -116,6 +119,9 @@ function showStep(
     steps,
     secondsLeft,
     ...(loss === undefined ? {} : { loss }),
+    ...(typeof discriminatorLoss === "number" && typeof generatorLoss === "number"
+      ? { losses: { discriminator: discriminatorLoss, generator: generatorLoss } }
+      : {}),
     ...(tokensPerSecond === undefined ? {} : { tokensPerSecond }),
     ...(samplesPerSecond === undefined ? {} : { samplesPerSecond }),
   });

@@ -2,7 +2,7 @@
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import type { ImagesSession, LanguageSession, Position } from "../session.ts";
+import type { GanSession, ImagesSession, LanguageSession, Position } from "../session.ts";
 
 async function run(given: CommandContext): Promise<void> {
   const { positionals, values, cwd } = given;
@@ -14,7 +14,7 @@ async function run(given: CommandContext): Promise<void> {
   const { readRunConfig } = await import("../../src/train/run-folder.ts");
   const pathOf = (key: string): string | undefined =>
     typeof values[key] === "string" ? resolve(cwd, values[key]) : undefined;
-  const [other, place] = [pathOf("data"), pathOf("data-dir")];
+  const [other, place, features] = [pathOf("data"), pathOf("data-dir"), pathOf("features")];
   const { task = "language" } = await readRunConfig(path);
   if (other !== undefined && task !== "language")
     throw new UsageError("a run on images is scored on its set's test part; --data names a text");
@@ -24,7 +24,10 @@ async function run(given: CommandContext): Promise<void> {
   const opened = await openRun(path, checkpoint, changes);
   try {
     const { position } = opened;
+    if (features !== undefined && opened.task !== "gan")
+      throw new UsageError("--features is for runs of GANs, whose images it compares with real ones");
     if (opened.task === "language") await scoreText(opened, { path, position, other, part }, given);
+    else if (opened.task === "gan") await scoreMade(opened, { path, position, features }, given);
     else await scoreImages(opened, { path, position }, given);
   } finally {
     await opened.close();
@@ -131,6 +134,21 @@ async function scoreImages(
   }
 }
 
+async function scoreMade(
+  session: GanSession,
+  {
+    path,
+    position,
+    features,
+  }: { readonly path: string; readonly position: Position; readonly features: string | undefined },
+  { json, stdout, signal }: CommandContext,
+): Promise<void> {
+  const { ganScoreLine, scoreGan } = await import("../score-gan.ts");
+  const score = await scoreGan(session, features, signal);
+  const { step } = position;
+  stdout.write(json ? `${JSON.stringify({ run: path, step, ...score })}\n` : ganScoreLine(score, step));
+}
+
 function* interruptible<T>(items: Iterable<T>, signal: AbortSignal): Generator<T, void, undefined> {
   for (const item of items) {
     signal.throwIfAborted();
@@ -140,8 +158,10 @@ function* interruptible<T>(items: Iterable<T>, signal: AbortSignal): Generator<T
 
 export const command: Command = {
   name: "eval",
-  summary: "score a run's model: loss, and perplexity (of bytes: bits a byte, too), or accuracy",
-  usage: "eval <run> [--data <file> | --part validation|test] [--data-dir <folder>] [--checkpoint step-<n>]",
+  summary:
+    "score a run's model: loss, and perplexity (of bytes: bits a byte, too), accuracy, or Fréchet distance",
+  usage:
+    "eval <run> [--data <file> | --part validation|test | --features <run>] [--data-dir <folder>] [--checkpoint step-<n>]",
   options: [
     {
       name: "data",
@@ -162,6 +182,12 @@ export const command: Command = {
       doc: "where the data set of a run lies now; default where it lay",
     },
     {
+      name: "features",
+      type: "string",
+      placeholder: "<run>",
+      doc: "of a GAN: the Fréchet distance between made and real images in the features of this run's classifier",
+    },
+    {
       name: "checkpoint",
       type: "string",
       placeholder: "step-<n>",
@@ -171,6 +197,7 @@ export const command: Command = {
   examples: [
     "logrung eval runs/own-source-20260131-120000-3fa2",
     "logrung eval runs/mine --data other.txt --json",
+    "logrung eval runs/gan --features runs/fashion-mnist-conv",
   ],
   run,
 };

@@ -1,4 +1,4 @@
-/** `logrung generate`: samples text from a run's language model. */
+/** `logrung generate`: samples from a run's model: text, or a picture of images. */
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
@@ -31,6 +31,18 @@ async function run(context: CommandContext): Promise<void> {
   const path = resolve(cwd, folder);
   const opened = await openRun(path, checkpoint);
   try {
+    if (opened.task === "gan") {
+      const { generateImages } = await import("../generate-images.ts");
+      const {
+        sample: { columns },
+        seed,
+      } = opened.config;
+      const options = { columns: numberOf(values, "columns", columns), seed: numberOf(values, "seed", seed) };
+      await generateImages(opened, path, options, context);
+      return;
+    }
+    const wrong = ["output", "columns"].find((name) => values[name] !== undefined);
+    if (wrong !== undefined) throw new UsageError(`--${wrong} is for runs of GANs, which make images`);
     const { config, device, policy, trainer, tokenizer, position } = expectLanguage(opened, "generate");
     const prompt = typeof values.prompt === "string" ? values.prompt : config.sample.prompt;
     if (prompt === "") throw new UsageError("--prompt is empty, wants at least one character");
@@ -67,8 +79,10 @@ async function run(context: CommandContext): Promise<void> {
 
 export const command: Command = {
   name: "generate",
-  summary: "sample text from a run's language model",
-  usage: "generate <run> [--prompt <text>] [--length <n>] [--temperature <t>] [--top-k <k>] [--seed <n>]",
+  summary: "sample from a run's model: text, or a picture of images",
+  usage:
+    "generate <run> [--prompt <text>] [--length <n>] [--temperature <t>] [--top-k <k>] [--seed <n>] | " +
+    "generate <run> [--output <file.png>] [--columns <n>] [--seed <n>]",
   options: [
     { name: "prompt", type: "string", placeholder: "<text>", doc: "text to go on from; default the run's" },
     {
@@ -88,8 +102,15 @@ export const command: Command = {
       name: "seed",
       type: "string",
       placeholder: "<n>",
-      doc: "default the run's; another gives another text",
+      doc: "default the run's; another gives another text, or other images",
     },
+    {
+      name: "output",
+      type: "string",
+      placeholder: "<file.png>",
+      doc: "of a GAN: where the picture goes; default generated-<seed>.png in the run",
+    },
+    { name: "columns", type: "string", placeholder: "<n>", doc: "of a GAN: images of each class" },
     {
       name: "checkpoint",
       type: "string",
@@ -97,6 +118,9 @@ export const command: Command = {
       doc: "which checkpoint; default the newest",
     },
   ],
-  examples: ['logrung generate runs/mine --prompt "export function " --length 200'],
+  examples: [
+    'logrung generate runs/mine --prompt "export function " --length 200',
+    "logrung generate runs/gan --seed 7 --output clothes.png",
+  ],
   run,
 };

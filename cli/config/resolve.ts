@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
+import { ganPresets } from "../../src/models/gan.ts";
 import { imagePresets } from "../../src/models/image-presets.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
@@ -21,6 +22,7 @@ import { mergeLayers } from "./merge.ts";
 import {
   configSchemas,
   type ParsedConfig,
+  type ParsedGanConfig,
   type ParsedImagesConfig,
   type ParsedLanguageConfig,
   type TaskName,
@@ -52,8 +54,11 @@ export type LanguageConfig = Omit<ParsedLanguageConfig, keyof Resolved | "model"
 /** The same of a model of images. */
 export type ImagesConfig = Omit<ParsedImagesConfig, keyof Resolved> & Resolved;
 
+/** The same of a GAN. */
+export type GanRunConfig = Omit<ParsedGanConfig, keyof Resolved> & Resolved;
+
 /** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
-export type TrainConfig = LanguageConfig | ImagesConfig;
+export type TrainConfig = LanguageConfig | ImagesConfig | GanRunConfig;
 
 export interface ConfigRequest {
   /** Name of a recipe, or path of a `.json` file (which may name a recipe to start from). */
@@ -127,7 +132,8 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
   if (config.task === "language") checkText(config);
-  else checkImages(config);
+  else if (config.task === "images") checkImages(config);
+  else checkGan(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);
@@ -176,7 +182,7 @@ const noRecipe = "custom";
 
 /** With absolute paths, so that a run can be resumed from any folder. */
 function located<C extends ParsedConfig>(config: C, cwd: string): C {
-  if (config.task === "images") {
+  if (config.task !== "language") {
     const { dir } = config.data;
     return dir === undefined ? config : { ...config, data: { ...config.data, dir: resolve(cwd, dir) } };
   }
@@ -259,6 +265,19 @@ function checkImages({ data, model }: ParsedImagesConfig): void {
     const given = data[key];
     if (given === undefined || given.length === channels) continue;
     throw new ConfigError([`"data.${key}" has ${given.length} numbers, wants ${channels}: one a channel`]);
+  }
+}
+
+/** The set's images must fit the architecture. */
+function checkGan({ data, model }: ParsedGanConfig): void {
+  const { channels, height, width, classes } = imageSets[data.name];
+  try {
+    ganPresets[model.name].layers({ channels, height, width, classes: classes.length });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError([
+      `"model.name" is "${model.name}", which does not fit ${data.name}: ${error.message.replace("logrung: ", "")}`,
+    ]);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The training configuration: the one description behind config files, flags, help and JSON schema. */
 import * as z from "zod";
+import { ganPresets } from "../../src/models/gan.ts";
 import { imagePresets } from "../../src/models/image-presets.ts";
 import { languagePresets } from "../../src/models/language-presets.ts";
 import { languageInits } from "../../src/models/model.ts";
@@ -216,7 +217,7 @@ const ending = {
 
 /** A language model on a text. The defaults are a real run: the `own-source` recipe differs in its optimiser alone. */
 const languageSchema = z.strictObject({
-  task: z.literal("language").default("language").describe("what is learnt: language or images"),
+  task: z.literal("language").default("language").describe("what is learnt: language, images or gan"),
   ...start,
   data: text.prefault({}),
   model: languageModel.prefault({}),
@@ -229,7 +230,7 @@ const languageSchema = z.strictObject({
 
 /** A classifier of labelled images. */
 const imagesSchema = z.strictObject({
-  task: z.literal("images").describe("what is learnt: language or images"),
+  task: z.literal("images").describe("what is learnt: language, images or gan"),
   ...start,
   data: images,
   model: imageModel,
@@ -240,16 +241,50 @@ const imagesSchema = z.strictObject({
   ...ending,
 });
 
+const ganImages = z.strictObject({
+  name: z.enum(keysOf(imageSets)).describe("set of labelled images"),
+  dir: z.string().optional().describe("folder of data sets, or of the official files themselves"),
+  limit: count(0, "training images used, the first of the set; 0 is all").default(0),
+  flip: z.boolean().default(false).describe("mirrors every other training image"),
+});
+
+const ganModel = z.strictObject({ name: z.enum(keysOf(ganPresets)).describe("architecture") });
+
+const evaluateGan = z.strictObject({
+  every: everySteps,
+  images: count(0, "test images a validation takes, the first of the set; 0 is all").default(1000),
+});
+
+const sampleGan = z.strictObject({
+  every: count(0, "steps between pictures of samples in the run's folder; 0 only at the end").default(100),
+  columns: count(1, "images of each class in a picture").default(10),
+});
+
+/** A generator of images of a class, and the discriminator that it learns from. */
+const ganSchema = z.strictObject({
+  task: z.literal("gan").describe("what is learnt: language, images or gan"),
+  ...start,
+  data: ganImages,
+  model: ganModel,
+  batch: count(1, "images of an update").default(64),
+  discriminatorSteps: count(1, "updates of the discriminator for each of the generator").default(1),
+  ...training,
+  evaluate: evaluateGan.prefault({}),
+  sample: sampleGan.prefault({}),
+  ...ending,
+});
+
 /** The schemas by task. */
-export const configSchemas = { language: languageSchema, images: imagesSchema } as const;
+export const configSchemas = { language: languageSchema, images: imagesSchema, gan: ganSchema } as const;
 
 /** What a configuration can be about. */
 export type TaskName = keyof typeof configSchemas;
 
 /** A configuration with every default filled in; `precision` and the optimisers' options are still unresolved. */
-export type ParsedConfig = ParsedLanguageConfig | ParsedImagesConfig;
+export type ParsedConfig = ParsedLanguageConfig | ParsedImagesConfig | ParsedGanConfig;
 export type ParsedLanguageConfig = z.output<typeof languageSchema>;
 export type ParsedImagesConfig = z.output<typeof imagesSchema>;
+export type ParsedGanConfig = z.output<typeof ganSchema>;
 
 /** The JSON schema of a config file, for editors: put its path under `$schema`. */
 export function configSchemaJson(): Record<string, unknown> {

@@ -2,6 +2,7 @@
 import { recipe as cifar10Resnet } from "./cifar10-resnet.ts";
 import { recipe as cifar10Vit } from "./cifar10-vit.ts";
 import { recipe as fashionMnistConv } from "./fashion-mnist-conv.ts";
+import { recipe as fashionMnistGan } from "./fashion-mnist-gan.ts";
 import { recipe as fashionMnistMlp } from "./fashion-mnist-mlp.ts";
 import { recipe as ownSource } from "./own-source.ts";
 import { recipe as shakespeareGpt2Bpe } from "./shakespeare-gpt2-bpe.ts";
@@ -13,6 +14,7 @@ export const recipes = {
   "cifar10-resnet": cifar10Resnet,
   "cifar10-vit": cifar10Vit,
   "fashion-mnist-conv": fashionMnistConv,
+  "fashion-mnist-gan": fashionMnistGan,
   "fashion-mnist-mlp": fashionMnistMlp,
   "own-source": ownSource,
   "shakespeare-gpt2-bpe": shakespeareGpt2Bpe,

@@ -63,22 +63,26 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
       (step) => step.validationAccuracy,
     ),
   }));
+  // Of networks that train each other; their losses are no likelihoods.
+  const networks = runs.flatMap((run, index) => networkLines(run, several, index));
+  const lossUnit = networks.length > 0 ? "hinge loss" : "nats";
   const units = [...new Set(runs.map(unitOf))].join(" or ");
   const charts = [
     lineChart(
       "loss-steps",
       "Loss by step",
       "step",
-      "nats",
+      lossUnit,
       loss((step) => step.step),
     ),
     lineChart(
       "loss-time",
       "Loss by time",
       "seconds of training",
-      "nats",
+      lossUnit,
       loss((step) => step.seconds),
     ),
+    lineChart("networks", "Discriminator and generator", "step", lossUnit, networks),
     lineChart("accuracy", "Accuracy by step", "step", "share of images", accuracy),
     { ...lineChart("speed", "Speed", "step", `${units} a second`, speed), fromZero: true },
     ...runs.flatMap((run, index) =>
@@ -119,6 +123,23 @@ function lossLines(
   };
   const faint: Line = { label: "training", tone: 0, style: "faint", points: thin(raw) };
   return several ? [line, measured] : [faint, line, measured];
+}
+
+/** The losses of the two networks of a GAN, smoothed. */
+function networkLines({ name, steps }: ReportRun, several: boolean, index: number): Line[] {
+  return (["discriminator", "generator"] as const).flatMap((network, place): Line[] => {
+    const points = pointsOf(
+      steps,
+      (step) => step.step,
+      (step) => {
+        const loss = step[`${network}Loss`];
+        return typeof loss === "number" ? loss : undefined;
+      },
+    );
+    if (points.length === 0) return [];
+    const tone = several ? 2 * index + place : place;
+    return [{ label: `${several ? `${name} ` : ""}${network}`, tone, style: "line", points: smooth(points) }];
+  });
 }
 
 function pointsOf(

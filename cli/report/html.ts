@@ -3,7 +3,7 @@ import type { JsonObject } from "../../src/train/json.ts";
 import { type Chart, chartsOf } from "./charts.ts";
 import { escapeHtml } from "./escape.ts";
 import { figures } from "./figures.ts";
-import { imagesSection } from "./images.ts";
+import { imagesSection, picturesSection } from "./images.ts";
 import { pageScript } from "./page.ts";
 import type { ReportData, ReportRun } from "./report-data.ts";
 import { style } from "./style.ts";
@@ -41,6 +41,7 @@ export function renderReport({ title, runs }: ReportData, assets: ReportAssets):
 ${only ? tiles(only) : comparison(runs)}
 <div class="charts">${charts.map(chartSection).join("")}</div>
 ${runs.map(sampleSection).join("")}
+${runs.map(picturesSection).join("")}
 ${runs.map(imagesSection).join("")}
 ${runs.map(settingsSection).join("")}
 <footer>Written by logrung. Charts by uPlot (MIT).</footer>

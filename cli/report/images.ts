@@ -1,4 +1,4 @@
-/** What a classifier got wrong, as a part of the page: images, and a table of classes taken for others. */
+/** Images as a part of the page: what a generator makes; what a classifier got wrong, and which classes it took for others. */
 import type { ImageReport } from "../../src/train/run-summary.ts";
 import { encodePng } from "../picture/png.ts";
 import { escapeHtml } from "./escape.ts";
@@ -14,6 +14,16 @@ export function imagesSection({ name, summary: { images } }: ReportRun): string 
       : `<div class="images">${mistakes.map((mistake) => figureOf(mistake, images)).join("")}</div>`;
   return `<section><h2>Mistakes</h2><p>${escapeHtml(name)}: the validation images that it is surest about and wrong</p>${grid}</section>
 <section><h2>Classes</h2><p>${escapeHtml(name)}: images of each class (row) by the class found (column)</p>${confusionTable(images)}</section>`;
+}
+
+/** What a generator makes, as training goes on. Nothing where a run has no pictures. */
+export function picturesSection({ name, pictures = [] }: ReportRun): string {
+  if (pictures.length === 0) return "";
+  const figures = pictures.map(({ step, png }) => {
+    const data = Buffer.from(png).toString("base64");
+    return `<figure><img alt="samples after step ${step}" src="data:image/png;base64,${data}"><figcaption>step ${step}</figcaption></figure>`;
+  });
+  return `<section><h2>Samples</h2><p>${escapeHtml(name)}: images made from the same noise, a row for each class</p><div class="pictures">${figures.join("")}</div></section>`;
 }
 
 function figureOf(

@@ -9,6 +9,7 @@ import {
   readRunSummary,
 } from "../../src/train/run-folder.ts";
 import type { RunSummary } from "../../src/train/run-summary.ts";
+import { samplePictures, type SamplePicture } from "../sample-pictures.ts";
 
 /** One run, as it lies in its folder. */
 export interface ReportRun {
@@ -19,6 +20,8 @@ export interface ReportRun {
   readonly steps: readonly StepMetrics[];
   /** Figures, sample and ladders; undefined parts where the run has not ended. */
   readonly summary: Partial<RunSummary>;
+  /** Pictures of what a generator makes, oldest first. Default none. */
+  readonly pictures?: readonly SamplePicture[];
 }
 
 /** One run, or several to compare. */
@@ -39,5 +42,7 @@ export async function readReportRun(folder: string): Promise<ReportRun> {
     readRunMetrics(folder),
     readRunSummary(folder),
   ]);
-  return { name: basename(folder), config, sessions, steps: metrics.steps, summary: summary ?? {} };
+  const { steps } = metrics;
+  const pictures = await samplePictures(folder, steps.at(-1)?.step ?? 0);
+  return { name: basename(folder), config, sessions, steps, summary: summary ?? {}, pictures };
 }

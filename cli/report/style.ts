@@ -35,6 +35,9 @@ pre b { color: var(--tone-0); }
 .images { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 12px; margin-top: 10px; }
 .images figure { margin: 0; text-align: center; } .images img { image-rendering: pixelated; border-radius: 6px; }
 .images figcaption { color: var(--quiet); font-size: 12px; line-height: 1.3; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 12px; margin-top: 10px; }
+.pictures figure { margin: 0; } .pictures img { width: 100%; image-rendering: pixelated; border-radius: 6px; }
+.pictures figcaption { color: var(--quiet); font-size: 12px; }
 table.confusion { border-collapse: collapse; margin-top: 10px; font-size: 13px; font-variant-numeric: tabular-nums; }
 table.confusion th { font-weight: 500; color: var(--quiet); padding: 3px 6px; white-space: nowrap; text-align: right; }
 table.confusion td { text-align: right; padding: 3px 8px; border: 1px solid var(--line); }

@@ -16,7 +16,8 @@ export interface ImageParts {
   readonly validation: ImageSet;
 }
 
-const orAll = (limit: number, { labels }: ImageSet): number =>
+/** So many of a set's images, 0 being all. */
+export const orAll = (limit: number, { labels }: ImageSet): number =>
   limit === 0 ? labels.length : Math.min(limit, labels.length);
 
 /** The set's test part, as far as validations go. @throws DataError and what reading throws. */

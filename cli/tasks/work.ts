@@ -24,7 +24,8 @@ export interface Work {
   readonly sizes: string;
   /** A line about the data. */
   readonly data: string;
-  loop(options: LoopOptions): Promise<LoopResult>;
+  /** @param folder  the run's, for what a task writes there on the way. */
+  loop(options: LoopOptions, folder: string): Promise<LoopResult>;
   /** The figures of the task: its validation and its speed. */
   figures(result: LoopResult): Pick<RunResult, "validation" | "tokensPerSecond" | "samplesPerSecond">;
   /** Called with the weights that the model is judged by; shorter where the user stops it. */

@@ -92,6 +92,7 @@ export class Layers {
 
   /** @param x  [rows, in] @returns [rows, out] */
   linear(x: Tensor, layer: string, pass: Pass): Tensor {
+    pass.watch?.(layer, x);
     return linear(x, this.weight(layer, pass), this.find(layer, "bias"), precisionAt(pass, layer));
   }
 

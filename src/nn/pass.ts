@@ -3,6 +3,7 @@ import type { LayerPrecision } from "../ops/operand.ts";
 import { policyAt } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
 import { streamKey, type Key } from "../random/stream.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 export interface Pass {
   readonly policy: Policy;
@@ -12,6 +13,8 @@ export interface Pass {
   readonly dropout: number;
   /** The random key of a place in the model, new in every step. */
   readonly key: (place: string) => Key;
+  /** Told of the input of each linear layer, which may be gone when the layer is done. Default nobody. */
+  readonly watch?: (layer: string, input: Tensor) => void;
 }
 
 /** The pass of training step t. */

@@ -5,6 +5,8 @@ export interface ProgressState {
   readonly step: number;
   readonly steps: number;
   readonly loss?: number;
+  /** Losses by name, shown in place of the one. */
+  readonly losses?: Readonly<Record<string, number>>;
   readonly tokensPerSecond?: number;
   readonly samplesPerSecond?: number;
   readonly secondsLeft?: number;
@@ -39,9 +41,11 @@ function pad(value: number): string {
 
 /** `step 120/1500 · loss 2.3145 · 11.2 k tok/s · 1 min 12 s left`; what is not known is left out. */
 export function formatProgress(state: ProgressState): string {
-  const { step, steps, loss, tokensPerSecond, samplesPerSecond, secondsLeft } = state;
+  const { step, steps, loss, losses, tokensPerSecond, samplesPerSecond, secondsLeft } = state;
   const parts = [`step ${step}/${steps}`];
-  if (loss !== undefined) parts.push(`loss ${Number.isFinite(loss) ? loss.toFixed(4) : loss}`);
+  const shown = Object.entries(losses ?? (loss === undefined ? {} : { loss }));
+  for (const [name, value] of shown)
+    parts.push(`${name} ${Number.isFinite(value) ? value.toFixed(4) : value}`);
   if (tokensPerSecond !== undefined) parts.push(`${formatCount(tokensPerSecond)} tok/s`);
   if (samplesPerSecond !== undefined) parts.push(`${formatCount(samplesPerSecond)} images/s`);
   if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
