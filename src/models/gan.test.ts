@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { createWasmBackend } from "../kernels/wasm/index.ts";
@@ -24,36 +25,33 @@ const labels = Int32Array.of(0, 2, 1);
 const numbers = (name: string, size: number): Float32Array =>
   Float32Array.from({ length: size }, (_, i) => normal(streamKey(3, name, 0, "test"), i));
 
-describe("parameter counts", () => {
-  const parts = (name: string, task: ImageTask) =>
-    ["generator.", "discriminator."].map((part) =>
-      countParameters(
-        ganPreset(name)
-          .layers(task)
-          .filter((layer) => layer.name.startsWith(part)),
-      ),
-    );
+/** Parameters of generator and discriminator. */
+const partsOf = (name: string, task: ImageTask): number[] =>
+  ["generator.", "discriminator."].map((part) =>
+    countParameters(ganPreset(name).layers(task).filter((layer) => layer.name.startsWith(part))),
+  ); // prettier-ignore
 
+describe("parameter counts", () => {
   it("of gan-cifar are those of the reference code, layer by layer", () => {
     const convolution = (from: number, to: number, window: number) => to * (from * window * window + 1);
     const nonLocal = 2 * convolution(128, 16, 1) + convolution(128, 64, 1) + convolution(64, 128, 1) + 1;
     const conditional = (channels: number) => 2 * (100 + 1) * channels;
-    const block = (from: number, to: number, window = 3) => convolution(from, to, window) + convolution(to, to, window);
+    const block = (from: number, to: number) => convolution(from, to, 3) + convolution(to, to, 3);
     const enlarging = (from: number, to: number) =>
       block(from, to) + conditional(from) + conditional(to) + (from === to ? 0 : convolution(from, to, 1));
     const generator =
       21 * 4096 + 1001 * 80 + enlarging(256, 256) + enlarging(256, 128) + nonLocal + enlarging(128, 64) + 2 * 64 +
       convolution(64, 3, 3);
     const discriminator =
-      block(3, 64) - convolution(64, 64, 3) + convolution(64, 64, 3) + convolution(3, 64, 1) +
+      block(3, 64) + convolution(3, 64, 1) +
       block(64, 128) + convolution(64, 128, 1) + nonLocal +
       block(128, 256) + convolution(128, 256, 1) + block(256, 256) + 257 + 1000 * 256;
     expect([generator, discriminator]).toEqual([2_183_092, 2_644_130]);
-    expect(parts("gan-cifar", cifar)).toEqual([generator, discriminator]);
+    expect(partsOf("gan-cifar", cifar)).toEqual([generator, discriminator]);
   }); // prettier-ignore
 
   it("of gan-28 are small", () => {
-    expect(parts("gan-28", clothes)).toEqual([61_706, 36_142]);
+    expect(partsOf("gan-28", clothes)).toEqual([61_706, 36_142]);
   });
 });
 
@@ -177,6 +175,20 @@ it.each([
     }
 });
 
-it("lists a preset for tests beside the others", () => {
-  expect(Object.keys(ganPresets)).toEqual(["gan-cifar", "gan-28", "gan-mini"]);
-});
+describe("docs/models.md", () => {
+  const page = readFileSync(new URL("../../docs/models.md", import.meta.url), "utf8");
+  const rows = [
+    ...page.matchAll(/^\| `([\w-]+)` +\| (.+?) +\| (\d+)×(\d+)×(\d+), (\d+) +\| +([\d,]+) \| +([\d,]+) \|$/gm),
+  ];
+
+  it("lists every GAN but those for tests, with its parameters", () => {
+    expect(rows.map(([, name]) => name)).toEqual(
+      Object.keys(ganPresets).filter((name) => !name.endsWith("-mini")),
+    );
+    for (const [, name, summary, ...cells] of rows) {
+      const [channels, height, width, classes, ...counts] = cells.map((text) => Number(text.replaceAll(",", "")));
+      expect(ganPresets[name].summary).toBe(summary);
+      expect(partsOf(name, { channels, height, width, classes })).toEqual(counts);
+    }
+  });
+}); // prettier-ignore

@@ -16,6 +16,10 @@ describe("figures in words", () => {
     const state = { step: 120, steps: 1500, loss: 2.31449, tokensPerSecond: 11_200, secondsLeft: 72 };
     expect(formatProgress(state)).toBe("step 120/1500 · loss 2.3145 · 11.2 k tok/s · 1 min 12 s left");
     expect(formatProgress({ step: 1, steps: 2 })).toBe("step 1/2");
+    const losses = { discriminator: 1.5, generator: -0.25 };
+    expect(formatProgress({ step: 1, steps: 2, loss: 1.5, losses })).toBe(
+      "step 1/2 · discriminator 1.5000 · generator -0.2500",
+    );
     expect(formatProgress({ step: 1, steps: 2, loss: Number.NaN })).toBe("step 1/2 · loss NaN");
   });
 });
