@@ -93,7 +93,7 @@ describe.each(["fp32", "rung8"])("a GAN in %s", (preset) => {
     const { memory } = open[0].backend;
     await train(trainer, 1, 2);
     const { peakBytes } = memory;
-    const results = await train(trainer, 3, 120);
+    const results = await train(trainer, 3, 95);
     expect(memory.peakBytes).toBe(peakBytes);
     const [upper, lower] = await contrasts(trainer);
     expect(upper - lower).toBeGreaterThan(0.5);
