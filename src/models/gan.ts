@@ -1,6 +1,5 @@
 /** Conditional GANs: residual generator and discriminator with spectral norm, a non-local block in each. */
 import { suggestion } from "../formats/nearest-name.ts";
-import type { LayerSpec } from "../nn/layer-specs.ts";
 import { last, lastPixels, Layers } from "../nn/layers.ts";
 import { precisionAt, type Pass } from "../nn/pass.ts";
 import { add } from "../ops/add.ts";
@@ -17,7 +16,6 @@ import { scaled } from "../ops/scaled.ts";
 import { tanh } from "../ops/tanh.ts";
 import { upsampledShape, upsampleNearest } from "../ops/upsample.ts";
 import type { Device } from "../tensor/device.ts";
-import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   discriminatorBlocks,
@@ -29,46 +27,11 @@ import {
   type GanBlock,
   type GanConfig,
 } from "./gan-layers.ts";
+import type { GanDefinition, GanModel } from "./gan-model.ts";
 import type { ImageTask } from "./image-model.ts";
 
 export type { GanConfig } from "./gan-layers.ts";
-
-/** What training needs of a pair of networks, one of which makes images of a class, the other tells them from real ones. */
-export interface GanModel {
-  readonly parameters: readonly Parameter[];
-  /** Running statistics and states of spectral norms, by name. */
-  readonly buffers: Readonly<Record<string, Tensor>>;
-  readonly task: ImageTask;
-  /** Names of what reads or keeps tensors in a policy's formats. */
-  readonly layers: readonly string[];
-  /** Normal numbers that an image is made of. */
-  readonly latent: number;
-  /** Those of the parameters that make images, and those that judge them. */
-  readonly generator: readonly Parameter[];
-  readonly discriminator: readonly Parameter[];
-  /**
-   * @param noise   [images, latent], row-major
-   * @param labels  class of each image
-   * @returns pixels from -1 to 1, [images · height · width, channels]
-   */
-  generate(noise: Float32Array, labels: Int32Array, pass: Pass): Tensor;
-  /**
-   * @param pixels  [images · height · width, channels], from -1 to 1
-   * @param labels  class of each image
-   * @returns scores, [images, 1]: the greater the more like a real image of its class
-   */
-  discriminate(pixels: Tensor, labels: Int32Array, pass: Pass): Tensor;
-}
-
-/** A GAN of given sizes. */
-export interface GanDefinition {
-  /** One line for lists. */
-  readonly summary: string;
-  /** Its layers, described and not made. @throws RangeError for images that do not fit it. */
-  layers(task: ImageTask): readonly LayerSpec[];
-  /** Fresh float32 parameters, drawn from the seed. @throws RangeError for images that do not fit it. */
-  build(device: Device, task: ImageTask, seed: number): GanModel;
-}
+export type { GanDefinition, GanModel } from "./gan-model.ts";
 
 const three = { kernel: [3, 3], padding: 1 } as const;
 const one = { kernel: [1, 1] } as const;
