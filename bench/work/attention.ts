@@ -13,7 +13,7 @@ const float32 = { policy: parsePolicy("fp32"), key: () => [1, 2] as const };
 
 /** The path of policies that round the products' operands, rounding nothing. */
 const composed = (qkv: Tensor, batch: number, heads: number): Tensor =>
-  quantisedAttention(qkv, headsOf(qkv.shape[0], qkv.shape[1], batch, heads, true), float32);
+  quantisedAttention(qkv, headsOf(qkv.shape, batch, heads, true), float32);
 
 /** The two ways. */
 export const ways = { composed, fused: fusedCausalAttention } as const;

@@ -2,21 +2,19 @@
 import {
   embeddingLayer,
   layerNormLayer,
-  linearLayer,
   plainLayer,
   type Initialise,
   type LayerSpec,
 } from "../nn/layer-specs.ts";
 import { last, Layers } from "../nn/layers.ts";
 import { precisionAt, type Pass } from "../nn/pass.ts";
+import { blockSpecs, transformerBlocks, type BlockStyle } from "../nn/transformer-block.ts";
 import { add } from "../ops/add.ts";
-import { causalAttention } from "../ops/attention.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
 import { gelu } from "../ops/gelu.ts";
 import { linear } from "../ops/linear.ts";
 import type { Device } from "../tensor/device.ts";
-import { recomputed } from "../tensor/recompute.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import {
   checkSizes,
@@ -31,6 +29,27 @@ const EPSILON = 1e-5;
 /** Tables of symbols and of places: no layers that a policy names. */
 const tables = ["wte", "wpe"] as const;
 
+const style: BlockStyle = {
+  layers: {
+    norm1: "ln_1",
+    into: "attn.c_attn",
+    attention: "attn",
+    out: "attn.c_proj",
+    norm2: "ln_2",
+    up: "mlp.c_fc",
+    activation: "mlp.gelu",
+    down: "mlp.c_proj",
+  },
+  dropout: { attention: "attn", output: "mlp" },
+  norm: "before",
+  epsilon: EPSILON,
+  activation: gelu,
+  causal: true,
+};
+
+const blockNames = ({ layers }: LanguageModelConfig): string[] =>
+  Array.from({ length: layers }, (_, i) => `h.${i}`);
+
 const hiddenOf = ({ hidden, width }: LanguageModelConfig): number => hidden ?? 4 * width;
 
 /**
@@ -41,10 +60,10 @@ const hiddenOf = ({ hidden, width }: LanguageModelConfig): number => hidden ?? 4
  */
 function gpt2Layers(config: LanguageModelConfig): LayerSpec[] {
   checkSizes(model, config);
-  const { vocabulary, context, layers, width, init } = config;
+  const { vocabulary, context, width, init } = config;
   const deviation = init === "gpt2" ? 0.02 : width ** -0.5;
   const positionDeviation = init === "gpt2" ? 0.02 : deviation / 2;
-  const blocks = Array.from({ length: layers }, (_, i) => blockLayers(`h.${i}`, config));
+  const blocks = blockNames(config).map((name) => blockLayers(name, config));
   return [
     embeddingLayer("wte", [vocabulary, width], { deviation }),
     embeddingLayer("wpe", [context, width], { deviation: positionDeviation }),
@@ -56,7 +75,6 @@ function gpt2Layers(config: LanguageModelConfig): LayerSpec[] {
 
 function blockLayers(name: string, config: LanguageModelConfig): LayerSpec[] {
   const { width, layers, init } = config;
-  const hidden = hiddenOf(config);
   const initial =
     (share: number): Initialise =>
     (fanIn) => ({
@@ -64,16 +82,8 @@ function blockLayers(name: string, config: LanguageModelConfig): LayerSpec[] {
       bias: { value: 0 },
     });
   const residual = initial((2 * layers) ** -0.5);
-  return [
-    layerNormLayer(`${name}.ln_1`, width),
-    linearLayer(`${name}.attn.c_attn`, [width, 3 * width], initial(1)),
-    plainLayer(`${name}.attn`),
-    linearLayer(`${name}.attn.c_proj`, [width, width], residual),
-    layerNormLayer(`${name}.ln_2`, width),
-    linearLayer(`${name}.mlp.c_fc`, [width, hidden], initial(1)),
-    plainLayer(`${name}.mlp.gelu`),
-    linearLayer(`${name}.mlp.c_proj`, [hidden, width], residual),
-  ];
+  const initials = { into: initial(1), out: residual, up: initial(1), down: residual };
+  return blockSpecs(name, style, { width, hidden: hiddenOf(config) }, initials);
 }
 
 class Gpt2 implements LanguageModel {
@@ -106,37 +116,13 @@ class Gpt2 implements LanguageModel {
     const token = embedding(stack.tensor("wte", "weight"), ids);
     const sum = add(token, position); // [B T, C]
     tape.discard(token, position);
-    let x = last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
-    for (let i = 0; i < this.config.layers; i++) {
-      const run = (input: Tensor): Tensor => this.block(input, batch, `h.${i}`, pass);
-      x = this.config.recompute ? recomputed(x, stack.tensorsUnder(`h.${i}`), run) : run(x);
-    }
-    const normal = last(x, (input) => stack.layerNorm(input, "ln_f", pass, EPSILON));
+    const x = last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
+    const { heads, recompute } = this.config;
+    const call = { stack, heads, batch, pass };
+    const y = transformerBlocks(x, blockNames(this.config), style, call, recompute);
+    const normal = last(y, (input) => stack.layerNorm(input, "ln_f", pass, EPSILON));
     const head = stack.tensor("wte", "weight");
     return last(normal, (input) => linear(input, head, null, precisionAt(pass, "head"))); // [B T, vocabulary]
-  }
-
-  /** x is discarded: the block is the last to read it. */
-  private block(x: Tensor, batch: number, name: string, pass: Pass): Tensor {
-    const { stack, device } = this;
-    const affine = (input: Tensor, layer: string): Tensor =>
-      last(input, (from) => stack.linear(from, `${name}.${layer}`, pass));
-    const drop = (input: Tensor, place: string): Tensor =>
-      last(input, (from) => dropout(from, pass.dropout, pass.key(`${name}.${place} dropout`)));
-    const join = (stream: Tensor, input: Tensor): Tensor => {
-      const sum = add(stream, input);
-      device.tape.discard(stream, input);
-      return sum;
-    };
-    const a = stack.layerNorm(x, `${name}.ln_1`, pass, EPSILON);
-    const qkv = affine(a, "attn.c_attn");
-    const heads = last(qkv, (input) =>
-      causalAttention(input, batch, this.config.heads, precisionAt(pass, `${name}.attn`)),
-    );
-    const attended = join(x, drop(affine(heads, "attn.c_proj"), "attn"));
-    const b = stack.layerNorm(attended, `${name}.ln_2`, pass, EPSILON);
-    const wide = last(affine(b, "mlp.c_fc"), (input) => gelu(input, precisionAt(pass, `${name}.mlp.gelu`)));
-    return join(attended, drop(affine(wide, "mlp.c_proj"), "mlp")); // wide: [B T, hidden]
   }
 }
 

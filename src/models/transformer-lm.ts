@@ -1,22 +1,20 @@
 /** The transformer that PyTorch's word-level example trains: post-norm encoder layers under a causal mask. */
 import {
   embeddingLayer,
-  layerNormLayer,
   linearLayer,
-  plainLayer,
+  pytorchInitial,
   type Initialise,
   type LayerSpec,
 } from "../nn/layer-specs.ts";
 import { last, Layers } from "../nn/layers.ts";
-import { precisionAt, type Pass } from "../nn/pass.ts";
+import type { Pass } from "../nn/pass.ts";
+import { blockSpecs, transformerBlocks, underscored, type BlockStyle } from "../nn/transformer-block.ts";
 import { add } from "../ops/add.ts";
-import { causalAttention } from "../ops/attention.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
 import { relu } from "../ops/relu.ts";
 import { scaled } from "../ops/scaled.ts";
 import type { Device } from "../tensor/device.ts";
-import { recomputed } from "../tensor/recompute.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import {
   checkSizes,
@@ -45,39 +43,44 @@ const outOfAttention: Initialise = (fanIn) => ({ weight: { bound: fanIn ** -0.5 
 /** Uniform in ±0.1; bias 0. */
 const ofDecoder: Initialise = () => ({ weight: { bound: BOUND }, bias: { value: 0 } });
 
-const blockName = (i: number): string => `transformer_encoder.layers.${i}`;
+const style: BlockStyle = {
+  layers: {
+    into: "self_attn.in_proj",
+    attention: "self_attn",
+    out: "self_attn.out_proj",
+    norm1: "norm1",
+    up: "linear1",
+    activation: "relu",
+    down: "linear2",
+    norm2: "norm2",
+  },
+  dropout: {
+    attention: "attention",
+    probabilities: "probabilities",
+    hidden: "relu",
+    output: "feed-forward",
+  },
+  norm: "after",
+  epsilon: EPSILON,
+  activation: relu,
+  causal: true,
+};
+
+const initials = { into: intoAttention, out: outOfAttention, up: pytorchInitial, down: pytorchInitial };
+
+const blockNames = ({ layers }: LanguageModelConfig): string[] =>
+  Array.from({ length: layers }, (_, i) => `transformer_encoder.layers.${i}`);
 
 /** Layers in the order of the forward pass, with PyTorch's names of parameters. */
 function transformerLayers(config: LanguageModelConfig): LayerSpec[] {
   checkSizes(model, config);
-  const { vocabulary, width, layers } = config;
+  const { vocabulary, width } = config;
+  const sizes = { width, hidden: hiddenOf(config) };
+  const blocks = blockNames(config).flatMap((name) => blockSpecs(name, style, sizes, initials));
   return [
     embeddingLayer("encoder", [vocabulary, width], { bound: BOUND }),
-    ...Array.from({ length: layers }, (_, i) => blockLayers(blockName(i), width, hiddenOf(config))).flat(),
+    ...blocks.map((layer) => (layer.name.endsWith(style.layers.into) ? underscored(layer) : layer)),
     linearLayer("decoder", [width, vocabulary], ofDecoder),
-  ];
-}
-
-function blockLayers(name: string, width: number, hidden: number): LayerSpec[] {
-  const attention = `${name}.self_attn`;
-  const into = linearLayer(`${attention}.in_proj`, [width, 3 * width], intoAttention);
-  const { weight, bias } = into.parameters;
-  return [
-    {
-      ...into,
-      // PyTorch's attention has these two as parameters of its own, not as a layer's.
-      parameters: {
-        weight: { ...weight, name: `${attention}.in_proj_weight` },
-        bias: { ...bias, name: `${attention}.in_proj_bias` },
-      },
-    },
-    plainLayer(attention),
-    linearLayer(`${attention}.out_proj`, [width, width], outOfAttention),
-    layerNormLayer(`${name}.norm1`, width),
-    linearLayer(`${name}.linear1`, [width, hidden]),
-    plainLayer(`${name}.relu`),
-    linearLayer(`${name}.linear2`, [hidden, width]),
-    layerNormLayer(`${name}.norm2`, width),
   ];
 }
 
@@ -128,36 +131,10 @@ class TransformerLm implements LanguageModel {
     const wide = last(token, (input) => scaled(input, Math.sqrt(config.width)));
     const sum = add(wide, position); // [B T, C]
     device.tape.discard(wide, position);
-    let x = last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
-    for (let i = 0; i < config.layers; i++) {
-      const run = (input: Tensor): Tensor => this.block(input, batch, blockName(i), pass);
-      x = config.recompute ? recomputed(x, stack.tensorsUnder(blockName(i)), run) : run(x);
-    }
-    return last(x, (input) => stack.linear(input, "decoder", pass)); // [B T, vocabulary]
-  }
-
-  /** x is discarded: the block is the last to read it. */
-  private block(x: Tensor, batch: number, name: string, pass: Pass): Tensor {
-    const { stack, device } = this;
-    const affine = (input: Tensor, layer: string): Tensor => stack.linear(input, `${name}.${layer}`, pass);
-    const drop = (input: Tensor, place: string): Tensor =>
-      last(input, (from) => dropout(from, pass.dropout, pass.key(`${name}.${place} dropout`)));
-    const joined = (stream: Tensor, input: Tensor, norm: string): Tensor => {
-      const sum = add(stream, input);
-      device.tape.discard(stream, input);
-      return last(sum, (from) => stack.layerNorm(from, `${name}.${norm}`, pass, EPSILON));
-    };
-    const qkv = affine(x, "self_attn.in_proj");
-    const precision = precisionAt(pass, `${name}.self_attn`);
-    const probabilities = { dropout: pass.dropout, key: pass.key(`${name}.probabilities dropout`) };
-    const heads = last(qkv, (input) =>
-      causalAttention(input, batch, this.config.heads, precision, probabilities),
-    );
-    const attended = last(heads, (input) => affine(input, "self_attn.out_proj"));
-    const a = joined(x, drop(attended, "attention"), "norm1");
-    const wide = last(affine(a, "linear1"), (input) => relu(input, precisionAt(pass, `${name}.relu`)));
-    const narrow = last(drop(wide, "relu"), (input) => affine(input, "linear2"));
-    return joined(a, drop(narrow, "feed-forward"), "norm2");
+    const x = last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
+    const call = { stack, heads: config.heads, batch, pass };
+    const y = transformerBlocks(x, blockNames(config), style, call, config.recompute);
+    return last(y, (input) => stack.linear(input, "decoder", pass)); // [B T, vocabulary]
   }
 }
 

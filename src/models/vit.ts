@@ -3,14 +3,13 @@ import {
   convolutionLayer,
   layerNormLayer,
   linearLayer,
-  plainLayer,
   type Initialise,
   type LayerSpec,
 } from "../nn/layer-specs.ts";
 import { last, Layers } from "../nn/layers.ts";
-import { precisionAt, type Pass } from "../nn/pass.ts";
+import type { Pass } from "../nn/pass.ts";
+import { blockSpecs, transformerBlocks, underscored, type BlockStyle } from "../nn/transformer-block.ts";
 import { add } from "../ops/add.ts";
-import { selfAttention } from "../ops/attention.ts";
 import { stack } from "../ops/concatenate.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -66,41 +65,43 @@ const table = (name: string, rows: number, width: number): LayerSpec => ({
   buffers: {},
 });
 
-const blockName = (i: number): string => `encoder.layers.encoder_layer_${i}`;
+const style: BlockStyle = {
+  layers: {
+    norm1: "ln_1",
+    into: "self_attention.in_proj",
+    attention: "self_attention",
+    out: "self_attention.out_proj",
+    norm2: "ln_2",
+    up: "mlp.0",
+    activation: "mlp.gelu",
+    down: "mlp.3",
+  },
+  dropout: { attention: "attention", hidden: "gelu", output: "mlp" },
+  norm: "before",
+  epsilon: EPSILON,
+  activation: exactGelu,
+  causal: false,
+};
 
-function blockLayers(name: string, width: number): LayerSpec[] {
-  const attention = `${name}.self_attention`;
-  const into = linearLayer(`${attention}.in_proj`, [width, 3 * width]);
-  const spec = xavier(width, 3 * width);
-  return [
-    layerNormLayer(`${name}.ln_1`, width),
-    {
-      ...into,
-      // PyTorch's attention has these two as parameters of its own, not as a layer's.
-      parameters: {
-        weight: { ...into.parameters.weight, name: `${attention}.in_proj_weight`, initial: spec.weight },
-        bias: { ...into.parameters.bias, name: `${attention}.in_proj_bias`, initial: { value: 0 } },
-      },
-    },
-    plainLayer(attention),
-    linearLayer(`${attention}.out_proj`, [width, width], outOfAttention),
-    layerNormLayer(`${name}.ln_2`, width),
-    linearLayer(`${name}.mlp.0`, [width, 4 * width], xavier),
-    plainLayer(`${name}.mlp.gelu`),
-    linearLayer(`${name}.mlp.3`, [4 * width, width], xavier),
-  ];
-}
+/** Xavier over the three projections together, biases 0. */
+const intoAttention: Initialise = (fanIn, fanOut) => ({ ...xavier(fanIn, fanOut), bias: { value: 0 } });
+const initials = { into: intoAttention, out: outOfAttention, up: xavier, down: xavier };
+
+const blockNames = ({ layers }: VitConfig): string[] =>
+  Array.from({ length: layers }, (_, i) => `encoder.layers.encoder_layer_${i}`);
 
 /** Layers in the order of the forward pass; those that are no part of a policy begin the list. */
 function vitLayers(config: VitConfig, task: ImageTask): { tables: LayerSpec[]; layers: LayerSpec[] } {
-  const { patch, width, layers } = config;
+  const { patch, width } = config;
   const patches = patchesOf(task, config);
   const embed = { bias: true, initialise: ofPatches };
+  const sizes = { width, hidden: 4 * width };
+  const blocks = blockNames(config).flatMap((name) => blockSpecs(name, style, sizes, initials));
   return {
     tables: [table("class_token", 1, width), table("encoder.pos_embedding", patches + 1, width)],
     layers: [
       convolutionLayer("conv_proj", [task.channels, width], patch, embed),
-      ...Array.from({ length: layers }, (_, i) => blockLayers(blockName(i), width)).flat(),
+      ...blocks.map((layer) => (layer.name.endsWith(style.layers.into) ? underscored(layer) : layer)),
       layerNormLayer("encoder.ln", width),
       linearLayer("heads.head", [width, task.classes], ofHead),
     ],
@@ -131,10 +132,11 @@ class Vit implements ImageModel {
   }
 
   logits(pixels: Tensor, batch: number, pass: Pass): Tensor {
-    let x = this.tokens(pixels, batch, pass); // [B (1 + patches), width]
-    for (let i = 0; i < this.config.layers; i++) x = this.block(x, batch, blockName(i), pass);
+    const tokens = this.tokens(pixels, batch, pass); // [B (1 + patches), width]
+    const call = { stack: this.stack, heads: this.config.heads, batch, pass };
+    const x = transformerBlocks(tokens, blockNames(this.config), style, call);
     const first = Int32Array.from({ length: batch }, (_, i) => i * (1 + this.patches));
-    const classes = last(x, (tokens) => embedding(tokens, this.device.tensor(first, [batch])));
+    const classes = last(x, (rows) => embedding(rows, this.device.tensor(first, [batch])));
     const normal = last(classes, (input) => this.stack.layerNorm(input, "encoder.ln", pass, EPSILON));
     return last(normal, (input) => this.stack.linear(input, "heads.head", pass)); // [B, classes]
   }
@@ -158,31 +160,6 @@ class Vit implements ImageModel {
     const sum = add(tokens, positions);
     device.tape.discard(tokens, positions);
     return last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
-  }
-
-  /** x is discarded: the block is the last to read it. */
-  private block(x: Tensor, batch: number, name: string, pass: Pass): Tensor {
-    const { stack: layers, device } = this;
-    const attention = `${name}.self_attention`;
-    const affine = (input: Tensor, layer: string): Tensor =>
-      last(input, (from) => layers.linear(from, layer, pass));
-    const drop = (input: Tensor, place: string): Tensor =>
-      last(input, (from) => dropout(from, pass.dropout, pass.key(`${name}.${place} dropout`)));
-    const join = (stream: Tensor, input: Tensor): Tensor => {
-      const sum = add(stream, input);
-      device.tape.discard(stream, input);
-      return sum;
-    };
-    const precision = precisionAt(pass, attention);
-    const a = layers.layerNorm(x, `${name}.ln_1`, pass, EPSILON);
-    const qkv = affine(a, `${attention}.in_proj`);
-    const heads = last(qkv, (input) => selfAttention(input, batch, this.config.heads, false, precision));
-    const attended = join(x, drop(affine(heads, `${attention}.out_proj`), "attention"));
-    const b = layers.layerNorm(attended, `${name}.ln_2`, pass, EPSILON);
-    const wide = last(affine(b, `${name}.mlp.0`), (input) =>
-      exactGelu(input, precisionAt(pass, `${name}.mlp.gelu`)),
-    );
-    return join(attended, drop(affine(drop(wide, "gelu"), `${name}.mlp.3`), "mlp"));
   }
 }
 

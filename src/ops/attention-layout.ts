@@ -11,17 +11,37 @@ export interface Heads {
   readonly width: number;
   /** Whether a token sees only those before it and itself. */
   readonly causal: boolean;
+  /** Tokens of each sequence, the rest of its rows being padding; null where there is none. */
+  readonly lengths: ArrayLike<number> | null;
 }
 
-/** @throws ShapeError when the sizes do not divide. */
-export function headsOf(rows: number, columns: number, batch: number, heads: number, causal: boolean): Heads {
+/** @throws ShapeError when the sizes do not divide, or lengths are not one for each sequence that fits it. */
+export function headsOf(
+  [rows, columns]: readonly number[],
+  batch: number,
+  heads: number,
+  causal: boolean,
+  lengths: ArrayLike<number> | null = null,
+): Heads {
   if (rows % batch !== 0 || columns % (3 * heads) !== 0) {
     throw new ShapeError(
       `logrung: selfAttention of [${rows}, ${columns}] with ${batch} sequences and ${heads} heads: ` +
         `rows must divide by the sequences, columns by 3 times the heads`,
     );
   }
-  return { batch, length: rows / batch, heads, width: columns / (3 * heads), causal };
+  const length = rows / batch;
+  if (lengths) expectLengths(lengths, batch, length);
+  return { batch, length, heads, width: columns / (3 * heads), causal, lengths };
+}
+
+function expectLengths(lengths: ArrayLike<number>, batch: number, length: number): void {
+  const all = Array.from(lengths);
+  const fits = (tokens: number): boolean => Number.isInteger(tokens) && tokens > 0 && tokens <= length;
+  if (all.length === batch && all.every(fits)) return;
+  throw new ShapeError(
+    `logrung: selfAttention of ${batch} sequences in rows of ${length} with lengths [${all.join(", ")}]: ` +
+      `wants one of 1 to ${length} for each sequence`,
+  );
 }
 
 /**

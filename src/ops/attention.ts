@@ -5,6 +5,7 @@ import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import { headsOf } from "./attention-layout.ts";
 import { checkedDropout, fusedSelfAttention } from "./fused-attention.ts";
 import type { LayerPrecision } from "./operand.ts";
+import { paddedAttention } from "./padded-attention.ts";
 import { quantisedAttention } from "./quantised-attention.ts";
 
 /** {@link selfAttention} in which a token sees those before it and itself. */
@@ -13,15 +14,20 @@ export const causalAttention = (
   batch: number,
   heads: number,
   precision: LayerPrecision | null = null,
-  drop: ProbabilityDropout = {},
-): Tensor => selfAttention(qkv, batch, heads, true, precision, drop);
+  options: SelfAttentionOptions = {},
+): Tensor => selfAttention(qkv, batch, heads, true, precision, options);
 
-/** Dropping of attention's probabilities. */
-export interface ProbabilityDropout {
-  /** Probability of dropping; default 0. */
+/** What {@link selfAttention} can be told. */
+export interface SelfAttentionOptions {
+  /** Probability of dropping a probability; where operands are rounded all are kept. Default 0. */
   readonly dropout?: number;
   /** Of the draws; one for every use and step. Wanted where `dropout` > 0. */
   readonly key?: Key;
+  /**
+   * Tokens of each sequence, from 1 to `length`: the rows after them are padding, which no token sees and whose own
+   * results stand for nothing. Default none is padded.
+   */
+  readonly lengths?: ArrayLike<number> | null;
 }
 
 /**
@@ -35,9 +41,8 @@ export interface ProbabilityDropout {
  * @param heads  number of heads
  * @param causal  whether a token sees those before it and itself only, or all of its sequence
  * @param precision  formats of the products' operands; default float32.
- * @param drop  applied to P, by the same draws on either way. Default none.
  * @returns [batch · length, heads · width]
- * @throws ShapeError when the sizes do not divide; RangeError when `dropout` is outside [0, 1) or lacks its key.
+ * @throws ShapeError when the sizes do not divide or a length does not fit; RangeError when `dropout` is outside [0, 1) or lacks its key.
  * @source Vaswani et al. 2017, Attention is all you need, equation 1.
  */
 export function selfAttention(
@@ -46,12 +51,14 @@ export function selfAttention(
   heads: number,
   causal: boolean,
   precision: LayerPrecision | null = null,
-  drop: ProbabilityDropout = {},
+  { lengths = null, ...drop }: SelfAttentionOptions = {},
 ): Tensor {
   expectShape("selfAttention", qkv, null, null);
-  const h = headsOf(qkv.shape[0], qkv.shape[1], batch, heads, causal);
-  return precision !== null && quantisesProducts(precision.policy)
-    ? quantisedAttention(qkv, h, precision, checkedDropout(drop))
+  const h = headsOf(qkv.shape, batch, heads, causal, lengths);
+  if (precision !== null && quantisesProducts(precision.policy))
+    return quantisedAttention(qkv, h, precision, checkedDropout(drop));
+  return lengths
+    ? paddedAttention(qkv, h, lengths, drop)
     : fusedSelfAttention(qkv, batch, heads, causal, drop);
 }
 

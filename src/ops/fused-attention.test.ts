@@ -49,7 +49,7 @@ describe("fused attention", () => {
   /** The same by products and a softmax. */
   const composed = (heads: number, causal: boolean) => (qkv: Tensor) => {
     const precision = { policy: parsePolicy("fp32"), key: () => [1, 2] as const };
-    return quantisedAttention(qkv, headsOf(qkv.shape[0], qkv.shape[1], 2, heads, causal), precision);
+    return quantisedAttention(qkv, headsOf(qkv.shape, 2, heads, causal), precision);
   };
 
   it("gives what products and a softmax give, forward and backward", async () => {

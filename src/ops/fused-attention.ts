@@ -37,27 +37,27 @@ export interface FusedAttentionOptions {
 }
 
 /** A matrix of all heads: rows of a sequence one after another, `step` elements apart, heads side by side. */
-const headsAt = (rows: number, width: number, step: number): AttentionStrides => ({
+export const headsAt = (rows: number, width: number, step: number): AttentionStrides => ({
   outer: rows * step,
   inner: width,
   row: step,
 });
 
 /** The buffers of query, key and value, or of their gradients. */
-interface Slices {
+export interface Slices {
   readonly q: BufferSlice;
   readonly k: BufferSlice;
   readonly v: BufferSlice;
 }
 
 /** Runs forward; what it saved, and a function that runs backward. */
-function run(
+export function runAttention(
   device: Device,
   from: Readonly<Record<string, BufferSlice | Tensor>>,
-  y: Tensor,
+  y: Tensor | BufferSlice,
   sizes: AttentionSizes,
   { dropout = 0, key = [0, 0] }: FusedAttentionOptions,
-): { readonly lse: Tensor; readonly backward: (dy: Tensor, to: Slices) => void } {
+): { readonly lse: Tensor; readonly backward: (dy: Tensor | BufferSlice, to: Slices) => void } {
   const lse = device.empty([(sizes.outer ?? 1) * (sizes.inner ?? 1), sizes.queries]);
   const { forward, backward } = kernels["table" in from ? "coded" : "f32"][dropout > 0 ? "dropped" : "kept"];
   const draw = { key0: key[0], key1: key[1], threshold: Math.floor(dropout * 2 ** 32), gain: 1 / (1 - dropout) };
@@ -139,7 +139,13 @@ export function fusedSelfAttention(
   const sizes = { outer: batch, inner: heads, queries: length, keys: length, width, causal, strides };
   const y = device.empty([rows, joined]);
   const read = operands ?? qkv;
-  const { lse, backward } = run(device, { ...thirds(read, joined), ...decoding(read) }, y, sizes, options);
+  const { lse, backward } = runAttention(
+    device,
+    { ...thirds(read, joined), ...decoding(read) },
+    y,
+    sizes,
+    options,
+  );
   const saved = operands ? [lse, operands, operands.encoding.scale] : [lse];
   return device.tape.record([qkv], y, saved, (dy) => {
     const dqkv = device.empty(qkv.shape);
@@ -185,7 +191,7 @@ export function fusedCrossAttention(
     v: pair.storage.slice(joined * 4),
   });
   const y = device.empty(q.shape);
-  const { lse, backward } = run(device, { ...slices(q, kv) }, y, sizes, options);
+  const { lse, backward } = runAttention(device, { ...slices(q, kv) }, y, sizes, options);
   return device.tape.record([q, kv], y, [lse], (dy) => {
     const [dq, dkv] = [device.empty(q.shape), device.empty(kv.shape)];
     backward(dy, slices(dq, dkv));

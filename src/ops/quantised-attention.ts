@@ -17,7 +17,7 @@ import type { FusedAttentionOptions } from "./fused-attention.ts";
 import { dependsOnAxis, forKeeping, madeBy, type LayerPrecision } from "./operand.ts";
 import { unpacked } from "./pack.ts";
 import { packedRounding, type PackedRounding } from "./product.ts";
-import { softmaxGradientRows, softmaxRows } from "./softmax.ts";
+import { softmaxGradientRows, softmaxRows, softmaxSeenRows } from "./softmax.ts";
 import { alongColumns, alongRows } from "./stacked.ts";
 
 /** A tensor for products that sum over the width of its rows, and for those that sum over tokens. */
@@ -165,10 +165,26 @@ function probabilities(qkv: HeadOperand, h: Heads): Tensor {
   const p = device.empty([h.batch * h.heads * h.length, h.length]);
   const right = { ...qkv, layout: keys, transposed: true };
   multiplyHeads(h, { ...qkv, layout: query }, right, { tensor: p, layout: square }, [h.length, h.length, h.width]);
-  const uniforms = { scale: h.width ** -0.5, causal: h.causal ? 1 : 0 };
+  const scale = h.width ** -0.5;
+  if (h.lengths) return softmaxOfLengths(p, h, h.lengths, scale);
+  const uniforms = { scale, causal: h.causal ? 1 : 0 };
   device.run(softmaxRows, { inputs: { x: p }, outputs: { y: p }, uniforms, sizes: rowsOf(h) });
   return p;
 } // prettier-ignore
+
+/** In place. */
+function softmaxOfLengths(p: Tensor, h: Heads, lengths: ArrayLike<number>, scale: number): Tensor {
+  const [rows, columns] = p.shape;
+  const counts = Int32Array.from({ length: rows }, (_, row) => {
+    const tokens = lengths[Math.floor(row / (h.heads * h.length))];
+    return h.causal ? Math.min(tokens, 1 + (row % h.length)) : tokens;
+  });
+  const seen = p.device.tensor(counts, [rows]);
+  const inputs = { x: p, seen };
+  p.device.run(softmaxSeenRows, { inputs, outputs: { y: p }, uniforms: { scale }, sizes: { rows, columns } });
+  p.device.free(seen);
+  return p;
+}
 
 const rowsOf = ({ batch, heads, length }: Heads) => ({
   outer: batch * heads,

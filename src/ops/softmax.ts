@@ -1,7 +1,7 @@
 /** Softmax over the last axis, optionally causal. */
 import { f32, index, select } from "../kernels/program.ts";
 import { rows } from "../kernels/rows.ts";
-import { element, output } from "../kernels/signature.ts";
+import { element, output, perRow } from "../kernels/signature.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 
 /** Rows of `y` may take the place of `x`. With `causal` = 1, column c of row r counts only when c ≤ r. */
@@ -16,6 +16,22 @@ export const softmaxRows = rows(
     const top = program.reduce("top", "max", seen);
     // Powers that vanish pass through subnormal numbers, which processors multiply slowly: hidden ones are not taken.
     const power = select(hidden, f32(0), select(hidden, f32(0), seen.sub(top)).exp());
+    const [e, sum] = program.storeAndReduce("y", output("f32", power), "sum", "sum");
+    program.store({ y: output("f32", e.mul(sum.reciprocal())) });
+  },
+);
+
+/** As {@link softmaxRows}, of the first `seen` columns of each row, at least one; the rest become 0. */
+export const softmaxSeenRows = rows(
+  "softmax of what is seen",
+  { x: element("f32"), seen: perRow("i32") },
+  { scale: "f32" },
+  (program) => {
+    const { x, seen, scale } = program.scope;
+    const hidden = index("column").asI32().ge(seen);
+    const scores = select(hidden, f32(-Infinity), x.mul(scale));
+    const top = program.reduce("top", "max", scores);
+    const power = select(hidden, f32(0), select(hidden, f32(0), scores.sub(top)).exp());
     const [e, sum] = program.storeAndReduce("y", output("f32", power), "sum", "sum");
     program.store({ y: output("f32", e.mul(sum.reciprocal())) });
   },
