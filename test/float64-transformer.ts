@@ -32,7 +32,14 @@ export const layerNorm = (
   });
 
 /** softmax(Q Kᵀ / √width) V of each head, over the tokens so far. @param qkv [tokens, 3 · heads · width] */
-export function causalAttention(qkv: Rows, heads: number): number[][] {
+export const causalAttention = (qkv: Rows, heads: number): number[][] => attention(qkv, heads, (t) => t + 1);
+
+/** softmax(Q Kᵀ / √width) V of each head. @param seen how many of the tokens token t sees; default all. */
+export function attention(
+  qkv: Rows,
+  heads: number,
+  seen: (t: number) => number = () => qkv.length,
+): number[][] {
   const all = qkv[0].length / 3;
   const width = all / heads;
   return qkv.map((row, t) => {
@@ -40,7 +47,7 @@ export function causalAttention(qkv: Rows, heads: number): number[][] {
     for (let head = 0; head < heads; head++) {
       const [from, to] = [head * width, (head + 1) * width];
       const query = row.slice(from, to);
-      const past = qkv.slice(0, t + 1);
+      const past = qkv.slice(0, seen(t));
       const scores = past.map((other) => dot(query, other.slice(all + from, all + to)) / Math.sqrt(width));
       const top = Math.max(...scores);
       const weights = scores.map((score) => Math.exp(score - top));
@@ -51,3 +58,26 @@ export function causalAttention(qkv: Rows, heads: number): number[][] {
     return out;
   });
 }
+
+/** The error function, by its series where that converges fast and a continued fraction beyond. */
+export function erf(x: number): number {
+  if (x < 0) return -erf(-x);
+  if (x < 3) {
+    let [term, sum] = [x, x];
+    for (let n = 1; n < 80; n++) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = 0;
+  for (let n = 60; n > 0; n--) fraction = n / 2 / (x + fraction);
+  return 1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);
+}
+
+/** x Φ(x); the constant is float32, as those of kernels are. */
+export const exactGelu = (x: number): number => 0.5 * x * (1 + erf(x * Math.fround(Math.SQRT1_2)));
+
+/** The largest difference between entries of equal place. */
+export const largestDifference = (a: Rows, b: Rows): number =>
+  Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i][j]))));

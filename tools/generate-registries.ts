@@ -18,6 +18,7 @@ export const registries: readonly Registry[] = [
   { folder: "src/formats", member: "family", index: "families" },
   { folder: "src/optim", member: "optimizer", index: "optimizers" },
   { folder: "src/models", member: "model", index: "models" },
+  { folder: "src/models", member: "encoder", index: "encoders" },
   { folder: "src/data/sets", member: "dataset", index: "datasets" },
   { folder: "src/models", member: "presets", index: "image-families" },
   { folder: "cli/commands", member: "command", index: "commands" },

@@ -60,19 +60,25 @@ export const languageParameterCount = (
   config: LanguageModelConfig,
 ): number => countParameters(definition.layers(config));
 
-/** @throws RangeError when a size is no positive integer, the width does not divide by the heads, or init is another's. */
+/** @throws RangeError as {@link checkCounts}, and when init is another's. */
 export function checkSizes(
   { name, inits }: Pick<LanguageModelDefinition, "name" | "inits">,
   config: LanguageModelConfig,
 ): void {
+  checkCounts(name, config);
+  const { init } = config;
+  if (!inits.includes(init))
+    throw new RangeError(`logrung: ${name}'s init is "${init}", wants ${inits.join(" or ")}`);
+}
+
+/** @throws RangeError when a size is no positive integer or the width does not divide by the heads. */
+export function checkCounts(name: string, config: Omit<LanguageModelConfig, "init">): void {
   for (const key of ["vocabulary", "context", "layers", "width", "heads", "hidden"] as const) {
     const value = config[key] ?? 1;
     if (!Number.isInteger(value) || value < 1)
       throw new RangeError(`logrung: ${name}'s ${key} is ${value}, wants a positive integer`);
   }
-  const { width, heads, init } = config;
+  const { width, heads } = config;
   if (width % heads !== 0)
     throw new RangeError(`logrung: ${name}'s width ${width} does not divide by its ${heads} heads`);
-  if (!inits.includes(init))
-    throw new RangeError(`logrung: ${name}'s init is "${init}", wants ${inits.join(" or ")}`);
 }
