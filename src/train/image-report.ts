@@ -7,7 +7,8 @@ import type { Policy } from "../precision/policy.ts";
 import type { Device } from "../tensor/device.ts";
 import { readTensor } from "../tensor/tensor.ts";
 import { breathe } from "./breathe.ts";
-import { likeliest, scoresOf } from "./image-trainer.ts";
+import { scoresOf } from "./image-trainer.ts";
+import { likeliest } from "./likeliest.ts";
 import type { ImageReport, Mistake } from "./run-summary.ts";
 
 /** How images are judged. */

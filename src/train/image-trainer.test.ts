@@ -9,7 +9,8 @@ import { Device } from "../tensor/device.ts";
 import { readTensor } from "../tensor/tensor.ts";
 import { imageFeed } from "./image-feed.ts";
 import { judgeImages } from "./image-report.ts";
-import { createImageTrainer, likeliest, type ImageTrainer, type ImageTrainerSpec } from "./image-trainer.ts";
+import { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./image-trainer.ts";
+import { likeliest } from "./likeliest.ts";
 import { restore, snapshot } from "./snapshot.ts";
 
 const task = { channels: 1, height: 8, width: 8, classes: 3 };

@@ -6,6 +6,7 @@ import { crossEntropy } from "../ops/cross-entropy.ts";
 import { smoothedCrossEntropy } from "../ops/smoothed-cross-entropy.ts";
 import type { Device } from "../tensor/device.ts";
 import { item, readTensor, type Tensor } from "../tensor/tensor.ts";
+import { countEqual, likeliest } from "./likeliest.ts";
 import { partLength, type Task } from "./task.ts";
 import { createTaskTrainer, type Trainer, type TrainingOptions } from "./trainer.ts";
 
@@ -29,15 +30,6 @@ export function scoresOf(
   return model.logits(device.tensor(pixels, [pixels.length / channels, channels]), rows, pass);
 }
 
-/** The class of the greatest logit of each row. Of equal ones the first. */
-export function likeliest(logits: ArrayLike<number>, classes: number): Int32Array {
-  return Int32Array.from({ length: logits.length / classes }, (_, row) => {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (logits[row * classes + c] > logits[row * classes + best]) best = c;
-    return best;
-  });
-}
-
 /**
  * Mean cross entropy of the class, in training against smoothed and mixed labels; judged by the plain cross entropy and the share
  * of images whose likeliest class is theirs.
@@ -57,8 +49,7 @@ export function imageTask(device: Device, model: ImageModel, smoothing = 0): Tas
       const logits = scoresOf(device, model, batch, pass);
       const loss = await item(crossEntropy(logits, targets(batch.labels)));
       const found = likeliest(await readTensor(logits), model.task.classes);
-      const correct = found.reduce((sum, label, i) => sum + (label === batch.labels[i] ? 1 : 0), 0);
-      return { count: batch.rows, loss, correct };
+      return { count: batch.rows, loss, correct: countEqual(found, batch.labels) };
     },
     parts: imageParts,
   };
