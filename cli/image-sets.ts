@@ -4,6 +4,9 @@ import type { ImageDataset } from "../src/data/dataset.ts";
 import type { ImageSet, ImageSplit } from "../src/data/image-set.ts";
 import { datasets } from "../src/data/sets/datasets.generated.ts";
 
+/** What stands for a folder of the user's own in place of a set's name. */
+export const imageFolderName = "folder";
+
 /** By name. */
 export const imageSets: Readonly<Record<string, ImageDataset>> = Object.fromEntries(
   Object.values(datasets).flatMap((dataset) => (dataset.kind === "images" ? [[dataset.name, dataset]] : [])),

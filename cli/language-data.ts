@@ -36,13 +36,20 @@ export const textLevels: readonly [TextLevel, ...TextLevel[]] = ["bytes", "chara
 
 type DataConfig = LanguageConfig["data"];
 
+/** What a configuration says of its text. */
+export interface TextConfig {
+  readonly data: DataConfig;
+  /** Of a window of text. */
+  readonly model: { readonly context: number };
+}
+
 /**
  * Reads and cuts a configuration's text.
  *
  * @param kept  the tokeniser of a run that goes on; left out, the text's own or the published one.
  * @throws DataError for texts that are missing, too short, or of another vocabulary, and what reading throws.
  */
-export async function loadLanguage(config: LanguageConfig, kept?: Tokenizer): Promise<LanguageData> {
+export async function loadLanguage(config: TextConfig, kept?: Tokenizer): Promise<LanguageData> {
   const { data, model } = config;
   const tokenizer = kept ?? (await statedTokenizer(data));
   const found = await partsOf(data, model.context, tokenizer);
@@ -82,8 +89,11 @@ async function partsOf(
 }
 
 /** The end of a text may have symbols that its beginning lacks: the vocabulary is that of both. */
-function tokenizerOfAll({ bytes }: Corpus, level: TextLevel): Tokenizer {
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+const tokenizerOfAll = ({ bytes }: Corpus, level: TextLevel): Tokenizer =>
+  tokenizerOfText(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes), level);
+
+/** The words of a text, or its characters. */
+export function tokenizerOfText(text: string, level: TextLevel): Tokenizer {
   return level === "words" ? wordTokenizer(wordsOf(text)) : characterTokenizer(charactersOf(text));
 }
 
@@ -160,7 +170,11 @@ export async function tokenizerIn(folder: string, level: TextLevel): Promise<Tok
 }
 
 /** What a configuration says of its vocabulary; undefined where the training text makes it. */
-async function statedTokenizer({ level, vocabulary, dir }: DataConfig): Promise<Tokenizer | undefined> {
+export async function statedTokenizer({
+  level,
+  vocabulary,
+  dir,
+}: Pick<DataConfig, "level" | "vocabulary" | "dir">): Promise<Tokenizer | undefined> {
   if (vocabulary !== undefined) return tokenizerIn(vocabulary, level);
   if (level === "bytes") return byteTokenizer;
   return level === "gpt2" ? publishedTokenizer(dir) : undefined;

@@ -1,19 +1,22 @@
 /** From a resolved configuration to a device, a model and its trainer. */
 import { openTokenizer } from "../src/data/language-data.ts";
+import { specialSymbols } from "../src/data/special-symbols.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
 import { createReferenceBackend } from "../src/kernels/reference/index.ts";
 import { createWasmBackend } from "../src/kernels/wasm/index.ts";
+import { encoders } from "../src/models/encoders.generated.ts";
 import { ganPreset } from "../src/models/gan.ts";
 import type { ImageTask } from "../src/models/image-model.ts";
-import { imagePreset } from "../src/models/image-presets.ts";
+import { imageDefinition } from "../src/models/image-presets.ts";
 import { models } from "../src/models/models.generated.ts";
 import { optimizers } from "../src/optim/optimizers.generated.ts";
 import type { Optimizer } from "../src/optim/optimizer.ts";
 import { parsePolicy } from "../src/precision/parse-policy.ts";
 import type { Policy } from "../src/precision/policy.ts";
 import { Device } from "../src/tensor/device.ts";
+import type { Parameter } from "../src/tensor/parameter.ts";
 import {
   latestCheckpoint,
   type LoadedCheckpoint,
@@ -25,21 +28,27 @@ import { createGanTrainer, type GanTrainer } from "../src/train/gan-trainer.ts";
 import { isJsonObject, type JsonObject } from "../src/train/json.ts";
 import { createImageTrainer, type ImageTrainer } from "../src/train/image-trainer.ts";
 import { createTrainer, type LanguageTrainer } from "../src/train/language-trainer.ts";
+import { createMaskedTrainer, type MaskedTrainer } from "../src/train/masked-trainer.ts";
 import { readRunConfig } from "../src/train/run-folder.ts";
 import { keptTokenizer } from "../src/train/run-tokenizer.ts";
 import { misfit, restore } from "../src/train/snapshot.ts";
+import { createTextTrainer, type TextTrainer } from "../src/train/text-trainer.ts";
 import type { TrainerState, TrainingOptions } from "../src/train/trainer.ts";
 import {
   resolveConfig,
   type GanRunConfig,
   type ImagesConfig,
   type LanguageConfig,
+  type MaskedConfig,
   type OptimizerConfig,
+  type TextsConfig,
   type TrainConfig,
 } from "./config/resolve.ts";
+import { folderChannels, folderSizes } from "./config/images.ts";
 import { resumeConflicts } from "./config/resume.ts";
 import { UsageError } from "./errors.ts";
-import { imageSets } from "./image-sets.ts";
+import { imageFolderName, imageSets } from "./image-sets.ts";
+import { keptClasses } from "./kept-classes.ts";
 
 interface Opened {
   readonly policy: Policy;
@@ -63,6 +72,23 @@ export interface ImagesSession extends Opened {
   readonly trainer: ImageTrainer;
 }
 
+/** An encoder that tells hidden symbols at work. */
+export interface MaskedSession extends Opened {
+  readonly task: "masked";
+  readonly config: MaskedConfig;
+  readonly trainer: MaskedTrainer;
+  readonly tokenizer: Tokenizer;
+}
+
+/** A classifier of texts at work. */
+export interface TextsSession extends Opened {
+  readonly task: "texts";
+  readonly config: TextsConfig;
+  readonly trainer: TextTrainer;
+  readonly tokenizer: Tokenizer;
+  readonly classes: readonly string[];
+}
+
 /** A GAN at work. */
 export interface GanSession extends Opened {
   readonly task: "gan";
@@ -71,7 +97,7 @@ export interface GanSession extends Opened {
 }
 
 /** A model at work. Close it when done. */
-export type Session = LanguageSession | ImagesSession | GanSession;
+export type Session = LanguageSession | ImagesSession | MaskedSession | TextsSession | GanSession;
 
 async function openBackend({
   backend,
@@ -115,29 +141,92 @@ export async function openLanguage(
   const all = { ...sizes, vocabulary: tokenizer.vocabulary };
   const made = await opened(config, (options, device) => {
     const model = models[name as keyof typeof models].build(device, all, config.seed);
-    for (const parameter of model.parameters) {
-      const given = weights?.get(parameter.name);
-      if (given) device.backend.write(parameter.tensor.storage.slice(), given);
-    }
+    fill(model.parameters, weights);
     return createTrainer({ ...options, model });
   });
   return { ...made, task: "language", config, tokenizer };
 }
 
-/** The images of a configuration and their classes, as a model is built for. */
-export function imageTaskOf({ data }: ImagesConfig | GanRunConfig): ImageTask {
-  const { channels, height, width, classes } = imageSets[data.name];
-  return { channels, height, width, classes: classes.length };
+/** Writes the weights that are given over the fresh ones. */
+function fill(
+  parameters: readonly Parameter[],
+  weights: ReadonlyMap<string, Float32Array> | undefined,
+): void {
+  for (const { name, tensor } of parameters) {
+    const given = weights?.get(name);
+    if (given) tensor.device.backend.write(tensor.storage.slice(), given);
+  }
 }
 
-/** Builds the classifier of a configuration with fresh weights, in the formats of its policy. */
-export async function openImages(config: ImagesConfig): Promise<ImagesSession> {
+/**
+ * The images of a configuration and their classes, as a model is built for.
+ *
+ * @param classes  of a folder.
+ */
+export function imageTaskOf(config: ImagesConfig | GanRunConfig, classes: readonly string[] = []): ImageTask {
+  const { data } = config;
+  if (config.task === "images" && data.name === imageFolderName) {
+    const { size } = folderSizes(config.data);
+    return { channels: folderChannels, height: size, width: size, classes: classes.length };
+  }
+  const { channels, height, width, classes: own } = imageSets[data.name];
+  return { channels, height, width, classes: own.length };
+}
+
+/**
+ * Builds the classifier of a configuration, in the formats of its policy.
+ *
+ * @param weights  its float32 weights by name; default fresh ones, also for those that are missing.
+ */
+export async function openImages(
+  config: ImagesConfig,
+  task: ImageTask,
+  weights?: ReadonlyMap<string, Float32Array>,
+): Promise<ImagesSession> {
   const { model, labelSmoothing, seed } = config;
   const made = await opened(config, (options, device) => {
-    const built = imagePreset(model.name).build(device, imageTaskOf(config), seed);
+    const built = imageDefinition(model).build(device, task, seed);
+    fill(built.parameters, weights);
     return createImageTrainer({ ...options, model: built, labelSmoothing });
   });
   return { ...made, task: "images", config };
+}
+
+/** Builds the encoder of a configuration with fresh weights, in the formats of its policy. */
+export async function openMasked(config: MaskedConfig, tokenizer: Tokenizer): Promise<MaskedSession> {
+  const { definition, sizes } = encoderOf(config, tokenizer);
+  const made = await opened(config, (options, device) =>
+    createMaskedTrainer({ ...options, model: definition.masked(device, sizes, config.seed) }),
+  );
+  return { ...made, task: "masked", config, tokenizer };
+}
+
+/**
+ * Builds the classifier of a configuration, in the formats of its policy.
+ *
+ * @param weights  its float32 weights by name; default fresh ones, also for those that are missing.
+ */
+export async function openTexts(
+  config: TextsConfig,
+  tokenizer: Tokenizer,
+  classes: readonly string[],
+  weights?: ReadonlyMap<string, Float32Array>,
+): Promise<TextsSession> {
+  const { definition, sizes } = encoderOf(config, tokenizer);
+  const { seed, labelSmoothing } = config;
+  const made = await opened(config, (options, device) => {
+    const model = definition.classifier(device, sizes, classes.length, seed);
+    fill(model.parameters, weights);
+    return createTextTrainer({ ...options, model, labelSmoothing });
+  });
+  return { ...made, task: "texts", config, tokenizer, classes };
+}
+
+function encoderOf({ model }: MaskedConfig | TextsConfig, tokenizer: Tokenizer) {
+  const { layers, width, heads, context, hidden, init, recompute, name } = model;
+  const sizes = { layers, width, heads, context, hidden, init, recompute };
+  const { vocabulary } = specialSymbols(tokenizer.vocabulary);
+  return { definition: encoders[name as keyof typeof encoders], sizes: { ...sizes, vocabulary } };
 }
 
 /** Builds the GAN of a configuration with fresh weights, in the formats of its policy. */
@@ -151,8 +240,10 @@ export async function openGan(config: GanRunConfig): Promise<GanSession> {
 }
 
 /** The tokeniser that a run was begun with. @throws TokenizerError, FileError where its files are missing or damaged. */
-export const tokenizerOf = async (run: string, { data }: LanguageConfig): Promise<Tokenizer> =>
-  openTokenizer(data.level, await keptTokenizer(run));
+export const tokenizerOf = async (
+  run: string,
+  { data }: Exclude<TrainConfig, ImagesConfig | GanRunConfig>,
+): Promise<Tokenizer> => openTokenizer(data.level, await keptTokenizer(run));
 
 function trainingOptions(config: TrainConfig, policy: Policy, device: Device): TrainingOptions {
   const main = optimizerOf(config.optimizer);
@@ -258,13 +349,15 @@ export type OpenedRun = Session & { readonly loaded: LoadedCheckpoint; readonly 
 /** What only language models can do. @throws UsageError for a run of another task. */
 export function expectLanguage<T>(run: Session & T, what: string): LanguageSession & T {
   if (run.task === "language") return run;
-  throw new UsageError(`${what} wants a run of a language model, this one learns ${run.task}`);
-}
-
-async function sessionOf(run: string, config: TrainConfig): Promise<Session> {
-  if (config.task === "images") return openImages(config);
-  if (config.task === "gan") return openGan(config);
-  return openLanguage(config, await tokenizerOf(run, config));
+  const learns = {
+    images: "images",
+    masked: "hidden symbols of a text",
+    texts: "classes of texts",
+    gan: "to make images",
+  };
+  throw new UsageError(
+    `${what} wants a run of a language model, this one (${run.config.model.name}) learns ${learns[run.task]}`,
+  );
 }
 
 /** Opens a run's model at a checkpoint, to score it or to sample from it. */
@@ -277,7 +370,7 @@ export async function openRun(
   const loaded = await loadedCheckpoint(run, checkpoint);
   const position = positionOf(loaded);
   const config = await resolveConfig({ base: merged(saved, changes) });
-  const session = await sessionOf(run, config);
+  const session = await openFresh(config, run);
   try {
     await restoreSession(session, run, loaded);
   } catch (error) {
@@ -286,6 +379,25 @@ export async function openRun(
   }
   return { ...session, loaded, position };
 }
+
+async function openFresh(config: TrainConfig, run: string): Promise<Session> {
+  switch (config.task) {
+    case "language":
+      return openLanguage(config, await tokenizerOf(run, config));
+    case "images":
+      return openImages(config, imageTaskOf(config, await classesOfFolder(config, run)));
+    case "masked":
+      return openMasked(config, await tokenizerOf(run, config));
+    case "gan":
+      return openGan(config);
+    case "texts":
+      return openTexts(config, await tokenizerOf(run, config), await keptClasses(run));
+  }
+}
+
+/** The classes of a run on a folder of images; those of a set are its own. */
+export const classesOfFolder = async ({ data }: ImagesConfig, run: string): Promise<string[] | undefined> =>
+  data.name === imageFolderName ? keptClasses(run) : undefined;
 
 function merged(base: JsonObject, changes: JsonObject): JsonObject {
   const entries = Object.entries(changes).map(([key, value]) => {

@@ -97,15 +97,24 @@ export async function openFolder(
 }
 
 const otherImages = [
+  "images",
   "are not those it was saved with: going on would mix two sets",
   "Restore the images, say where they are now with --data-dir <folder>, or start a new run",
 ] as const;
 
 /** What is wrong with other data, and what would do, by task. */
+const oneText = [
+  "text",
+  "is not the one it was saved with: going on would mix two texts",
+  "Restore the text, say where it is now with --data <path> or --data-dir <folder>, or start a new run",
+] as const;
 const otherData = {
-  language: [
-    "is not the one it was saved with: going on would mix two texts",
-    "Restore the text, say where it is now with --data <path> or --data-dir <folder>, or start a new run",
+  language: oneText,
+  masked: oneText,
+  texts: [
+    "texts",
+    "are not those it was saved with: going on would mix two sets",
+    "Restore the texts, say where they are now with --data <path>, or start a new run",
   ],
   images: otherImages,
   gan: otherImages,
@@ -119,7 +128,6 @@ export function expectSameData(
 ): void {
   const { corpus } = positionOf(loaded);
   if (corpus === sha256 || corpus === "") return;
-  const what = task === "language" ? "text" : "images";
-  const [fault, remedy] = otherData[task];
+  const [what, fault, remedy] = otherData[task];
   throw new UsageError(`the ${what} of this run (${name}) ${fault}. ${remedy}`);
 }

@@ -97,16 +97,19 @@ export function warnings({ trainer }: Session): string[] {
 /** A share, `91.3 %`. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** ` (accuracy 91.30 %)`; nothing where the task measures no more than a loss. */
+/** ` (perplexity 12.3, accuracy 91.30 %)`; nothing where the task measures no more than a loss. */
 function qualityOf({ perplexity, accuracy }: RunResult["validation"]): string {
-  if (accuracy !== undefined) return ` (accuracy ${(100 * accuracy).toFixed(2)} %)`;
-  return perplexity === undefined ? "" : ` (perplexity ${perplexity.toFixed(3)})`;
+  const measures = [
+    ...(perplexity === undefined ? [] : [`perplexity ${perplexity.toFixed(3)}`]),
+    ...(accuracy === undefined ? [] : [`accuracy ${(100 * accuracy).toFixed(2)} %`]),
+  ];
+  return measures.length === 0 ? "" : ` (${measures.join(", ")})`;
 }
 
 const speedOf = ({ tokensPerSecond, samplesPerSecond }: RunResult): string =>
   samplesPerSecond === undefined
     ? `${formatCount(tokensPerSecond ?? Number.NaN)} tok/s`
-    : `${formatCount(samplesPerSecond)} images/s`;
+    : `${formatCount(samplesPerSecond)} samples/s`;
 
 /** The end of a run, for people: the sample, then the figures. */
 export function resultLines(

@@ -11,16 +11,19 @@ import { formatsOf, snapshot } from "../src/train/snapshot.ts";
 import type { CommandContext } from "./command.ts";
 import type { TrainConfig } from "./config/resolve.ts";
 import { exitCodes } from "./errors.ts";
+import { keptClasses } from "./kept-classes.ts";
 import { resumeCommand } from "./invocation.ts";
 import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
 import { checkpointOf } from "./run-checkpoint.ts";
-import { restoreSession, tokenizerOf } from "./session.ts";
+import { classesOfFolder, restoreSession, tokenizerOf } from "./session.ts";
 import { expectSameData, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
 import { describeState, percent, resultLines, summaryOf, warnings } from "./summary.ts";
 import { prepareGan } from "./tasks/gan.ts";
 import { prepareImages } from "./tasks/images.ts";
 import { prepareLanguage } from "./tasks/language.ts";
+import { prepareMasked } from "./tasks/masked.ts";
+import { prepareTexts } from "./tasks/texts.ts";
 import type { Prepared, Work } from "./tasks/work.ts";
 
 /** Trains. @returns the exit code. @throws what resolving, reading and training throw. */
@@ -53,10 +56,15 @@ export async function train(request: TrainRequest, context: CommandContext): Pro
 }
 
 async function prepare({ config, folder, loaded }: Start): Promise<Prepared> {
-  if (config.task === "images") return prepareImages(config);
   if (config.task === "gan") return prepareGan(config);
   const goesOn = folder !== undefined && loaded !== undefined;
-  return prepareLanguage(config, goesOn ? await tokenizerOf(folder, config) : undefined);
+  if (config.task === "images")
+    return prepareImages(config, goesOn ? await classesOfFolder(config, folder) : undefined);
+  const kept = goesOn ? await tokenizerOf(folder, config) : undefined;
+  if (config.task === "masked") return prepareMasked(config, kept);
+  return config.task === "texts"
+    ? prepareTexts(config, kept && { tokenizer: kept, classes: await keptClasses(folder ?? "") })
+    : prepareLanguage(config, kept);
 }
 
 /** The disk's refusal itself is told last, by whoever catches it. */

@@ -163,13 +163,8 @@ export { imagePreset, imagePresets } from "./models/image-presets.ts";
 export { mlp } from "./models/mlp.ts";
 export { resnet, type ResNetConfig } from "./models/resnet.ts";
 export { vit, type VitConfig } from "./models/vit.ts";
-export {
-  type Gpt2Weights,
-  type HuggingFaceGpt2,
-  HuggingFaceError,
-  readHuggingFaceGpt2,
-  writeHuggingFaceGpt2,
-} from "./models/huggingface-gpt2.ts";
+export { type HuggingFaceCheckpoint, HuggingFaceError } from "./models/huggingface.ts";
+export { type Gpt2Weights, readHuggingFaceGpt2, writeHuggingFaceGpt2 } from "./models/huggingface-gpt2.ts";
 export { type LanguagePreset, languagePresets } from "./models/language-presets.ts";
 export {
   type LanguageModel,
@@ -177,6 +172,18 @@ export {
   type LanguageModelDefinition,
   languageParameterCount,
 } from "./models/model.ts";
+export { type BertWeights, readHuggingFaceBert, writeHuggingFaceBert } from "./models/huggingface-bert.ts";
+export { readHuggingFaceVit, type VitWeights, writeHuggingFaceVit } from "./models/huggingface-vit.ts";
+export { bert, bertClassifier } from "./models/bert.ts";
+export {
+  type EncoderConfig,
+  type EncoderDefinition,
+  encoderParameterCount,
+  type MaskedModel,
+  type Sequences,
+  type TextClassifier,
+} from "./models/encoder.ts";
+export { type EncoderPreset, encoderPresets } from "./models/encoder-presets.ts";
 export { sample } from "./models/sample.ts";
 export { transformerLm } from "./models/transformer-lm.ts";
 
@@ -184,6 +191,8 @@ export { createGroups, type GroupsSpec } from "./train/parameter-groups.ts";
 export { createGanTrainer, type GanTrainer, type GanTrainerSpec } from "./train/gan-trainer.ts";
 export { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./train/image-trainer.ts";
 export { createTrainer, textFeed, type LanguageTrainer } from "./train/language-trainer.ts";
+export { createMaskedTrainer, maskedFeed, type MaskedTrainer } from "./train/masked-trainer.ts";
+export { createTextTrainer, labelledFeed, type TextTrainer } from "./train/text-trainer.ts";
 export { trainingLoop, type LoopOptions, type LoopResult } from "./train/loop.ts";
 export type {
   Evaluation,

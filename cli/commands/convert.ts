@@ -1,4 +1,4 @@
-/** `logrung convert`: a language model from Hugging Face's layout into a run, and back. */
+/** `logrung convert`: a model from Hugging Face's layout into a run, and back. */
 import { resolve } from "node:path";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { checkPositionals } from "../arguments.ts";
@@ -18,7 +18,8 @@ function layoutOf(given: string | boolean | undefined, isPublished: boolean): (t
 async function run({ positionals, values, config, json, stdout, cwd }: CommandContext): Promise<void> {
   checkPositionals(command, positionals, 2, 2);
   const [from, to] = positionals.map((path) => resolve(cwd, path));
-  const { isHuggingFace, toHuggingFace, toRun } = await import("../huggingface.ts");
+  const { toHuggingFace, toRun } = await import("../huggingface.ts");
+  const { isHuggingFace } = await import("../published-folder.ts");
   const layout = layoutOf(values.to, isHuggingFace(from));
   const checkpoint = typeof values.checkpoint === "string" ? values.checkpoint : undefined;
   if (layout === "logrung" && checkpoint !== undefined)
@@ -36,7 +37,7 @@ async function run({ positionals, values, config, json, stdout, cwd }: CommandCo
 
 export const command: Command = {
   name: "convert",
-  summary: "turns a published GPT-2 of Hugging Face into a run, and a run into that layout",
+  summary: "turns a published GPT-2 or ViT of Hugging Face into a run, and a run into that layout",
   usage: "convert <folder | run> --to huggingface|logrung <out> [--key=value …]",
   takesConfig: true,
   options: [
@@ -58,6 +59,7 @@ export const command: Command = {
     "logrung generate runs/gpt2 --prompt 'The ladder'",
     "logrung train --resume runs/gpt2 --data any.txt --steps 100",
     "logrung convert runs/gpt2 --to huggingface path/to/mine",
+    "logrung convert path/to/vit --to logrung runs/vit --data path/to/images",
   ],
   run,
 };

@@ -2,7 +2,16 @@
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import type { GanSession, ImagesSession, LanguageSession, Position } from "../session.ts";
+import { interruptible } from "../interruptible.ts";
+import type { EncoderScore } from "../score-encoder.ts";
+import type {
+  GanSession,
+  ImagesSession,
+  LanguageSession,
+  MaskedSession,
+  Position,
+  TextsSession,
+} from "../session.ts";
 
 async function run(given: CommandContext): Promise<void> {
   const { positionals, values, cwd } = given;
@@ -16,19 +25,24 @@ async function run(given: CommandContext): Promise<void> {
     typeof values[key] === "string" ? resolve(cwd, values[key]) : undefined;
   const [other, place, features] = [pathOf("data"), pathOf("data-dir"), pathOf("features")];
   const { task = "language" } = await readRunConfig(path);
-  if (other !== undefined && task !== "language")
-    throw new UsageError("a run on images is scored on its set's test part; --data names a text");
+  if (other !== undefined && task === "gan")
+    throw new UsageError(
+      "a run on a set of images is scored on its test part; --data names a text or a folder",
+    );
   const changes = place === undefined ? {} : { data: { dir: place } };
-  const part = partNamed(values.part, task !== "language" || other !== undefined);
+  const hasParts = other === undefined && (task === "language" || task === "masked");
+  const part = partNamed(values.part, !hasParts);
   const checkpoint = typeof values.checkpoint === "string" ? values.checkpoint : undefined;
   const opened = await openRun(path, checkpoint, changes);
   try {
     const { position } = opened;
     if (features !== undefined && opened.task !== "gan")
       throw new UsageError("--features is for runs of GANs, whose images it compares with real ones");
-    if (opened.task === "language") await scoreText(opened, { path, position, other, part }, given);
+    const request = { path, position, other, part };
+    if (opened.task === "language") await scoreText(opened, request, given);
+    else if (opened.task === "images") await scoreImages(opened, request, given);
     else if (opened.task === "gan") await scoreMade(opened, { path, position, features }, given);
-    else await scoreImages(opened, { path, position }, given);
+    else await scoreEncoder(opened, request, given);
   } finally {
     await opened.close();
   }
@@ -54,18 +68,13 @@ interface TextRequest {
 
 async function scoreText(
   session: LanguageSession,
-  { path, position, other, part }: TextRequest,
+  { path, position, ...asked }: TextRequest,
   { json, stdout, stderr, signal }: CommandContext,
 ): Promise<void> {
   const { countWindows, sequentialBatches } = await import("../../src/data/batches.ts");
   const { DataError } = await import("../../src/data/data-error.ts");
-  const { loadOther } = await import("../language-data.ts");
-  const { config, trainer, tokenizer } = session;
-  // A text of its own is scored whole; the run's text only in a part it was not trained on.
-  const { name, symbols } =
-    other === undefined
-      ? await ownPart(session, position, part, stderr)
-      : await loadOther(other, tokenizer, config.data);
+  const { config, trainer } = session;
+  const { name, symbols } = await textOf(session, { position, ...asked }, stderr);
   const { context } = config.model;
   const unit = symbolNames[config.data.level];
   if (countWindows(symbols.length, context) === 0) {
@@ -95,8 +104,19 @@ async function scoreText(
 /** What a level's symbols are called. */
 const symbolNames = { bytes: "byte", characters: "character", words: "word", gpt2: "byte pair" } as const;
 
+/** A text of its own is scored whole; the run's text only in a part it was not trained on. */
+async function textOf(
+  session: LanguageSession | MaskedSession,
+  { position, other, part }: Omit<TextRequest, "path">,
+  stderr: CommandContext["stderr"],
+) {
+  if (other === undefined) return ownPart(session, position, part, stderr);
+  const { loadOther } = await import("../language-data.ts");
+  return loadOther(other, session.tokenizer, session.config.data);
+}
+
 async function ownPart(
-  { config, tokenizer }: LanguageSession,
+  { config, tokenizer }: LanguageSession | MaskedSession,
   position: Position,
   part: TextPart,
   stderr: CommandContext["stderr"],
@@ -115,21 +135,17 @@ async function ownPart(
 
 /** All test images, however few the run's validations took. */
 async function scoreImages(
-  { config, trainer }: ImagesSession,
-  { path, position }: { readonly path: string; readonly position: Position },
+  session: ImagesSession,
+  { path, position: { step }, other }: TextRequest,
   { json, stdout, signal }: CommandContext,
 ): Promise<void> {
-  const { loadTestImages, normalisationOf } = await import("../tasks/images.ts");
-  const { orderedImages } = await import("../../src/data/image-batches.ts");
-  const set = await loadTestImages({ ...config, evaluate: { ...config.evaluate, images: 0 } });
-  const batches = orderedImages(set, config.batch, normalisationOf(config));
-  const { loss, accuracy = Number.NaN } = await trainer.evaluate(interruptible(batches, signal));
-  const images = set.labels.length;
-  const { step } = position;
+  const { imagesToScore } = await import("../score-images.ts");
+  const { name, images, batches } = await imagesToScore(session, path, other);
+  const { loss, accuracy = Number.NaN } = await session.trainer.evaluate(interruptible(batches, signal));
   if (json) stdout.write(`${JSON.stringify({ run: path, step, images, loss, accuracy })}\n`);
   else {
     stdout.write(
-      `loss ${loss.toFixed(4)} nats, accuracy ${(100 * accuracy).toFixed(2)} % (step ${step}, ${images} images of ${set.name})\n`,
+      `loss ${loss.toFixed(4)} nats, accuracy ${(100 * accuracy).toFixed(2)} % (step ${step}, ${images} images of ${name})\n`,
     );
   }
 }
@@ -149,11 +165,30 @@ async function scoreMade(
   stdout.write(json ? `${JSON.stringify({ run: path, step, ...score })}\n` : ganScoreLine(score, step));
 }
 
-function* interruptible<T>(items: Iterable<T>, signal: AbortSignal): Generator<T, void, undefined> {
-  for (const item of items) {
-    signal.throwIfAborted();
-    yield item;
+/** Hidden symbols of a text, or the classes of labelled texts. */
+async function scoreEncoder(
+  session: MaskedSession | TextsSession,
+  { path, ...asked }: TextRequest,
+  { json, stdout, stderr, signal }: CommandContext,
+): Promise<void> {
+  const { scoreMasked, scoreTexts } = await import("../score-encoder.ts");
+  const score: EncoderScore =
+    session.task === "masked"
+      ? await scoreMasked(session, await textOf(session, asked, stderr), signal)
+      : await scoreTexts(session, asked.other, signal);
+  const { loss, accuracy, name, count } = score;
+  const unit = session.task === "masked" ? "symbols" : "texts";
+  const { step } = asked.position;
+  const perplexity = session.task === "masked" ? { perplexity: Math.exp(loss) } : {};
+  if (json) {
+    const result = { run: path, step, [unit]: count, loss, ...perplexity, accuracy };
+    return void stdout.write(`${JSON.stringify(result)}\n`);
   }
+  const told = session.task === "masked" ? `, perplexity ${Math.exp(loss).toFixed(3)} a hidden symbol` : "";
+  stdout.write(
+    `loss ${loss.toFixed(4)} nats${told}, accuracy ${(100 * accuracy).toFixed(2)} % ` +
+      `(step ${step}, ${count} ${unit} of ${name})\n`,
+  );
 }
 
 export const command: Command = {
@@ -167,7 +202,7 @@ export const command: Command = {
       name: "data",
       type: "string",
       placeholder: "<file>",
-      doc: "score this text instead of the run's validation part",
+      doc: "score this text (labelled texts, folder of images) instead of the run's validation part",
     },
     {
       name: "part",

@@ -1,30 +1,51 @@
-/** What a configuration of a language model needs beyond its schema. */
+/** What a configuration of a model of texts needs beyond its schema. */
+import { encoderPresets } from "../../src/models/encoder-presets.ts";
+import { encoders } from "../../src/models/encoders.generated.ts";
 import { languagePresets } from "../../src/models/language-presets.ts";
 import type { LanguageModelConfig } from "../../src/models/model.ts";
 import { models } from "../../src/models/models.generated.ts";
 import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
 import { ConfigError } from "./config-error.ts";
 import { mergeLayers } from "./merge.ts";
-import type { ParsedLanguageConfig } from "./schema.ts";
+import type { ParsedLanguageConfig, ParsedMaskedConfig } from "./schema.ts";
 
 /** A language model's architecture with all of its sizes. */
 export type LanguageModelOptions = ParsedLanguageConfig["model"] &
   Pick<LanguageModelConfig, "init"> & { readonly hidden: number };
 
+/** An encoder's architecture with all of its sizes. */
+export type EncoderModelOptions = ParsedMaskedConfig["model"] & { readonly hidden: number };
+
 /** Sizes of the model's preset under those that are given. */
 export function withPreset(given: JsonObject): JsonObject {
-  const { model } = given;
+  const { model, task } = given;
   const preset = isJsonObject(model) ? model.preset : undefined;
-  if (typeof preset !== "string" || !Object.hasOwn(languagePresets, preset)) return given;
-  return mergeLayers({ model: { ...languagePresets[preset] } }, given);
+  const known = task === "masked" || task === "texts" ? encoderPresets : languagePresets;
+  if (typeof preset !== "string" || !Object.hasOwn(known, preset)) return given;
+  return mergeLayers({ model: { ...known[preset] } }, given);
+}
+
+function checkHeads({ width, heads }: { readonly width: number; readonly heads: number }): void {
+  if (width % heads !== 0)
+    throw new ConfigError([`"model.width" is ${width}, wants a multiple of "model.heads", ${heads}`]);
+}
+
+/** Fills in what depends on the architecture. @throws ConfigError for sizes that do not fit. */
+export function resolveEncoder<M extends ParsedMaskedConfig["model"]>({
+  model,
+}: {
+  readonly model: M;
+}): M & EncoderModelOptions {
+  checkHeads(model);
+  const { hidden = encoders[model.name as keyof typeof encoders].hidden(model.width) } = model;
+  return { ...model, hidden };
 }
 
 /** Fills in what depends on the architecture. @throws ConfigError for sizes and initial values that do not fit. */
 export function resolveModel({ model }: ParsedLanguageConfig): LanguageModelOptions {
-  const { name, width, heads } = model;
+  const { name, width } = model;
   const definition = models[name as keyof typeof models];
-  if (width % heads !== 0)
-    throw new ConfigError([`"model.width" is ${width}, wants a multiple of "model.heads", ${heads}`]);
+  checkHeads(model);
   const { inits } = definition;
   const { init = inits[0], hidden = definition.hidden(width) } = model;
   if (!inits.includes(init))
@@ -33,7 +54,7 @@ export function resolveModel({ model }: ParsedLanguageConfig): LanguageModelOpti
 }
 
 /** A text comes from one place, and bytes that are no text have no words. @throws ConfigError. */
-export function checkText({ data }: ParsedLanguageConfig): void {
+export function checkText({ data }: Pick<ParsedLanguageConfig, "data">): void {
   const { path, set, validation, encoding, level } = data;
   if (set !== undefined && (path !== undefined || validation !== undefined))
     throw new ConfigError([

@@ -15,12 +15,13 @@ export function mergeLayers(under: JsonObject, over: JsonObject): JsonObject {
   return merge(base, over);
 }
 
-function merge(under: JsonObject, over: JsonObject): JsonObject {
+/** @param layers  whether the two are layers, of which the upper may name another optimiser, or parts of one. */
+function merge(under: JsonObject, over: JsonObject, layers = true): JsonObject {
   const result: Record<string, Json> = { ...under };
   for (const [key, value] of Object.entries(over)) {
     const below = key === "precision" ? policyObject(under[key]) : under[key];
-    const apart = key === "optimizer" && namesAnother(below, value);
-    result[key] = isJsonObject(below) && isJsonObject(value) && !apart ? merge(below, value) : value;
+    const apart = layers && key === "optimizer" && namesAnother(below, value);
+    result[key] = isJsonObject(below) && isJsonObject(value) && !apart ? merge(below, value, layers) : value;
   }
   return result;
 }
@@ -38,5 +39,5 @@ function namesAnother(under: Json | undefined, over: Json | undefined): boolean 
 /** Sets a dotted key: `setKey({ a: { c: 2 } }, "a.b", 1)` is `{ a: { c: 2, b: 1 } }`. */
 export function setKey(object: JsonObject, key: string, value: Json): JsonObject {
   const layer = key.split(".").reduceRight<Json>((inner, name) => ({ [name]: inner }), value);
-  return merge(object, layer as JsonObject);
+  return merge(object, layer as JsonObject, false);
 }

@@ -5,19 +5,26 @@ import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
 import { ganPresets } from "../../src/models/gan.ts";
-import { imagePresets } from "../../src/models/image-presets.ts";
 import { optimizers } from "../../src/optim/optimizers.generated.ts";
 import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
 import { parsePolicy } from "../../src/precision/parse-policy.ts";
 import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
 import type { ConfigAssignment } from "../command.ts";
-import { imageSets } from "../image-sets.ts";
+import { imageFolderName, imageSets } from "../image-sets.ts";
+import { checkImages } from "./images.ts";
 import { recipes } from "../recipes/recipes.generated.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { ConfigError, faultsOf } from "./config-error.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
-import { checkText, type LanguageModelOptions, resolveModel, withPreset } from "./language.ts";
+import {
+  checkText,
+  type EncoderModelOptions,
+  type LanguageModelOptions,
+  resolveEncoder,
+  resolveModel,
+  withPreset,
+} from "./language.ts";
 import { mergeLayers } from "./merge.ts";
 import {
   configSchemas,
@@ -25,6 +32,8 @@ import {
   type ParsedGanConfig,
   type ParsedImagesConfig,
   type ParsedLanguageConfig,
+  type ParsedMaskedConfig,
+  type ParsedTextsConfig,
   type TaskName,
 } from "./schema.ts";
 
@@ -54,11 +63,18 @@ export type LanguageConfig = Omit<ParsedLanguageConfig, keyof Resolved | "model"
 /** The same of a model of images. */
 export type ImagesConfig = Omit<ParsedImagesConfig, keyof Resolved> & Resolved;
 
+/** The same of an encoder that tells hidden symbols. */
+export type MaskedConfig = Omit<ParsedMaskedConfig, keyof Resolved | "model"> &
+  Resolved & { readonly model: EncoderModelOptions };
+/** The same of one that tells classes of texts. */
+export type TextsConfig = Omit<ParsedTextsConfig, keyof Resolved | "model"> &
+  Resolved & { readonly model: EncoderModelOptions & Pick<ParsedTextsConfig["model"], "from"> };
+
 /** The same of a GAN. */
 export type GanRunConfig = Omit<ParsedGanConfig, keyof Resolved> & Resolved;
 
 /** A configuration in which nothing is left open. It is what `config.json` of a run holds. */
-export type TrainConfig = LanguageConfig | ImagesConfig | GanRunConfig;
+export type TrainConfig = LanguageConfig | ImagesConfig | MaskedConfig | TextsConfig | GanRunConfig;
 
 export interface ConfigRequest {
   /** Name of a recipe, or path of a `.json` file (which may name a recipe to start from). */
@@ -113,12 +129,19 @@ export async function resolveConfig(
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
   const config = check(withPreset(given));
-  const { task, data } = config;
-  const needsText = task === "language" && data.path === undefined && data.set === undefined;
-  if (needsText && recipe?.builtInData !== true && request.base === undefined) {
-    throw new ConfigError(['"data.path" is missing: which text? --data path/to/any.txt, or --data.set']);
-  }
+  const missing = missingData(config);
+  if (missing !== undefined && recipe?.builtInData !== true && request.base === undefined)
+    throw new ConfigError([`"data.path" is missing: ${missing}`]);
   return completed(config, rules, cwd);
+}
+
+/** What to say of data that are not named; undefined where they are. */
+function missingData({ task, data }: ParsedConfig): string | undefined {
+  if (task === "gan" || data.path !== undefined) return undefined;
+  if (task === "images")
+    return data.name === imageFolderName ? "which images? --data path/to/folder, or --data.name" : undefined;
+  if (task === "texts") return "which labelled texts? --data path/to/any.tsv";
+  return data.set === undefined ? "which text? --data path/to/any.txt, or --data.set" : undefined;
 }
 
 /**
@@ -131,9 +154,9 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 }
 
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
-  if (config.task === "language") checkText(config);
-  else if (config.task === "images") checkImages(config);
-  else checkGan(config);
+  if (config.task === "images") checkImages(config);
+  else if (config.task === "gan") checkGan(config);
+  else if (config.task !== "texts") checkText(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);
@@ -149,9 +172,21 @@ function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): Train
     precision,
     ...(config.output !== undefined && { output: resolve(cwd, config.output) }),
   };
-  return config.task === "language"
-    ? { ...located(config, cwd), model: resolveModel(config), ...shared }
-    : { ...located(config, cwd), ...shared };
+  switch (config.task) {
+    case "language":
+      return { ...located(config, cwd), model: resolveModel(config), ...shared };
+    case "images":
+      return { ...located(config, cwd), ...shared };
+    case "gan":
+      return { ...located(config, cwd), ...shared };
+    case "masked":
+      return { ...located(config, cwd), model: resolveEncoder(config), ...shared };
+    case "texts": {
+      const model = resolveEncoder(config);
+      const from = model.from === undefined ? {} : { from: resolve(cwd, model.from) };
+      return { ...located(config, cwd), model: { ...model, ...from }, ...shared };
+    }
+  }
 }
 
 /** Options that are not named are the run's own where the rule is. */
@@ -180,13 +215,12 @@ function resolvePrecision({ precision, optimizer }: ParsedConfig, rules: ConfigR
 /** What a configuration says it started from when that was no recipe: the schema's default. */
 const noRecipe = "custom";
 
+/** Keys of places that some tasks' data have. */
+const noPlaces = { path: undefined, validation: undefined, vocabulary: undefined };
+
 /** With absolute paths, so that a run can be resumed from any folder. */
 function located<C extends ParsedConfig>(config: C, cwd: string): C {
-  if (config.task !== "language") {
-    const { dir } = config.data;
-    return dir === undefined ? config : { ...config, data: { ...config.data, dir: resolve(cwd, dir) } };
-  }
-  const { path, dir, vocabulary, validation } = config.data;
+  const { path, dir, validation, vocabulary } = { ...noPlaces, ...config.data };
   const places = Object.entries({ dir, vocabulary, validation }).flatMap(([key, place]) =>
     place === undefined ? [] : [[key, resolve(cwd, place)]],
   );
@@ -254,18 +288,6 @@ function keysUnder(path: string, task: TaskName): string[] {
   const depth = path === "" ? 1 : path.split(".").length + 1;
   const below = configKeys(task).filter(({ key }) => path === "" || key.startsWith(`${path}.`));
   return [...new Set(below.map(({ key }) => key.split(".").slice(0, depth).join(".")))];
-}
-
-/** Mean and deviation are one number a channel; dropout is for architectures that drop. */
-function checkImages({ data, model }: ParsedImagesConfig): void {
-  if (model.dropout > 0 && !imagePresets[model.name].drops)
-    throw new ConfigError([`"model.dropout" is ${model.dropout}, but ${model.name} drops nothing: wants 0`]);
-  const { channels } = imageSets[data.name];
-  for (const key of ["mean", "deviation"] as const) {
-    const given = data[key];
-    if (given === undefined || given.length === channels) continue;
-    throw new ConfigError([`"data.${key}" has ${given.length} numbers, wants ${channels}: one a channel`]);
-  }
 }
 
 /** The set's images must fit the architecture. */

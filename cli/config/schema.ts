@@ -1,13 +1,16 @@
 /** The training configuration: the one description behind config files, flags, help and JSON schema. */
 import * as z from "zod";
+import { encoderPresets } from "../../src/models/encoder-presets.ts";
+import { encoderInits } from "../../src/models/encoder.ts";
+import { encoders } from "../../src/models/encoders.generated.ts";
 import { ganPresets } from "../../src/models/gan.ts";
-import { imagePresets } from "../../src/models/image-presets.ts";
+import { imagePresets, sizedModel } from "../../src/models/image-presets.ts";
 import { languagePresets } from "../../src/models/language-presets.ts";
 import { languageInits } from "../../src/models/model.ts";
 import { models } from "../../src/models/models.generated.ts";
 import { scheduleNames } from "../../src/optim/schedules.ts";
 import { zerosChoices } from "../../src/optim/zeros.ts";
-import { imageSets } from "../image-sets.ts";
+import { imageFolderName, imageSets } from "../image-sets.ts";
 import { textLevels, textSets } from "../language-data.ts";
 
 /** The names of a registry, for `z.enum`. @throws Error when it is empty. */
@@ -51,10 +54,51 @@ const text = z.strictObject({
   validationFraction: fraction("last part of the text, kept for validation").gt(0).default(0.1),
 });
 
+const labelledTexts = z.strictObject({
+  path: text.shape.path.describe("file of labelled texts: lines of label, tab, text; or .jsonl"),
+  dir: text.shape.dir,
+  level: text.shape.level,
+  vocabulary: text.shape.vocabulary,
+  validation: z.string().optional().describe("labelled texts to validate on; default a part of path"),
+  validationFraction: fraction("part of the texts, drawn by the seed, kept for validation")
+    .gt(0)
+    .default(0.1),
+});
+
 const images = z.strictObject({
-  name: z.enum(keysOf(imageSets)).describe("set of labelled images"),
+  name: z
+    .enum([...keysOf(imageSets), imageFolderName])
+    .default(imageFolderName)
+    .describe("set of labelled images; folder is that of path"),
+  path: text.shape.path.describe(
+    "folder of images: train/ and val/ with a folder of PNG or JPEG for each class, or the classes",
+  ),
+  validation: z
+    .string()
+    .optional()
+    .describe("folder of images to validate on; default val/ or a part of path"),
+  validationFraction: fraction("part of one folder's images, drawn by the seed, kept for validation")
+    .gt(0)
+    .default(0.1),
+  size: count(1, "side of what models get of a folder's images; default 224").optional(),
+  resize: count(
+    1,
+    "what the shorter side of an image is scaled to before its middle is judged; default 8/7 of size",
+  ).optional(),
+  area: z
+    .array(z.number().gt(0).max(1))
+    .length(2)
+    .optional()
+    .describe(
+      "least and most share of a training image that is cut out at random and scaled to size; default no such cut",
+    ),
+  aspect: z
+    .array(z.number().gt(0))
+    .length(2)
+    .default([3 / 4, 4 / 3])
+    .describe("least and most ratio of width to height of that cut"),
   dir: z.string().optional().describe("folder of data sets, or of the official files themselves"),
-  limit: count(0, "training images used, the first of the set; 0 is all").default(0),
+  limit: count(0, "training images used: the first of a set, or spread over a folder; 0 is all").default(0),
   crop: count(0, "zeros around a training image, out of which its size is cut at random").default(0),
   flip: z.boolean().default(false).describe("mirrors every other training image"),
   rotation: z.number().min(0).max(180).default(0).describe("most degrees a training image is turned by"),
@@ -67,8 +111,18 @@ const images = z.strictObject({
   deviation: z.array(z.number().gt(0)).optional().describe("of each channel, divided by; default the set's"),
 });
 
+const sizes = z.strictObject({
+  patch: count(1, "side of a vit's patches, in pixels"),
+  width: count(1, "numbers that stand for one patch; a multiple of heads"),
+  layers: count(1, "a vit's blocks"),
+  heads: count(1, "a vit's attention heads"),
+  hidden: count(1, "inner width of a vit's blocks; default 4 times width").optional(),
+  epsilon: z.number().gt(0).optional().describe("what a vit's norms add to the variance; default 1e-6"),
+});
+
 const imageModel = z.strictObject({
-  name: z.enum(keysOf(imagePresets)).describe("architecture"),
+  name: z.enum([...keysOf(imagePresets), sizedModel]).describe("architecture; vit is one of given sizes"),
+  sizes: sizes.optional(),
   dropout: fraction("part of the activations dropped while training; vit's alone").default(0),
 });
 
@@ -96,6 +150,32 @@ const languageModel = z.strictObject({
     .describe(
       "keeps only the input of each block and computes it again in the backward pass: less memory, more time",
     ),
+});
+
+/** What the smallest sequence holds: a start, two texts' ends, and a symbol. */
+const leastContext = 4;
+
+const encoderModel = z.strictObject({
+  name: z.enum(keysOf(encoders)).default("bert").describe("architecture"),
+  preset: z.enum(keysOf(encoderPresets)).optional().describe("published sizes, where others are not given"),
+  layers: languageModel.shape.layers,
+  width: languageModel.shape.width,
+  heads: languageModel.shape.heads,
+  context: count(leastContext, "symbols the model sees at once").default(128),
+  hidden: count(1, "inner width of each block; default 4 times width for bert").optional(),
+  init: z
+    .enum(encoderInits)
+    .default("fan-in")
+    .describe("initial values: deviations of 1/sqrt(inputs) (fan-in) or 0.02 for all (bert)"),
+  dropout: languageModel.shape.dropout,
+  recompute: languageModel.shape.recompute,
+});
+
+const textModel = encoderModel.extend({
+  from: z
+    .string()
+    .optional()
+    .describe("run on hidden symbols (task masked) whose encoder the model starts from"),
 });
 
 const exempt = z.strictObject({
@@ -152,8 +232,13 @@ const evaluateText = z.strictObject({
 
 const evaluateImages = z.strictObject({
   every: everySteps,
-  images: count(0, "test images a validation takes, the first of the set; 0 is all").default(0),
+  images: count(
+    0,
+    "test images a validation takes: the first of a set, or spread over a folder; 0 is all",
+  ).default(0),
 });
+
+const evaluateLabelled = z.strictObject({ every: everySteps });
 
 const checkpoint = z.strictObject({
   every: count(0, "steps between checkpoints; 0 only at the end").default(100),
@@ -215,9 +300,12 @@ const ending = {
   output: z.string().optional().describe("run folder; default runs/<recipe>-<date>-<time>-<suffix>"),
 };
 
+const taskDoc =
+  "what is learnt: language, images, masked (hidden symbols of a text), texts (their classes) or gan";
+
 /** A language model on a text. The defaults are a real run: the `own-source` recipe differs in its optimiser alone. */
 const languageSchema = z.strictObject({
-  task: z.literal("language").default("language").describe("what is learnt: language, images or gan"),
+  task: z.literal("language").default("language").describe(taskDoc),
   ...start,
   data: text.prefault({}),
   model: languageModel.prefault({}),
@@ -230,14 +318,39 @@ const languageSchema = z.strictObject({
 
 /** A classifier of labelled images. */
 const imagesSchema = z.strictObject({
-  task: z.literal("images").describe("what is learnt: language, images or gan"),
+  task: z.literal("images").describe(taskDoc),
   ...start,
-  data: images,
+  data: images.prefault({}),
   model: imageModel,
   batch: count(1, "images a step").default(128),
   labelSmoothing: fraction("share of a target's probability that is spread over all classes").default(0),
   ...training,
   evaluate: evaluateImages.prefault({}),
+  ...ending,
+});
+
+/** An encoder that tells hidden symbols of a text. */
+const maskedSchema = z.strictObject({
+  task: z.literal("masked").describe(taskDoc),
+  ...start,
+  data: text.prefault({}),
+  model: encoderModel.prefault({}),
+  batch: count(1, "windows of text a step").default(8),
+  ...training,
+  evaluate: evaluateText.prefault({}),
+  ...ending,
+});
+
+/** An encoder that tells the classes of labelled texts. */
+const textsSchema = z.strictObject({
+  task: z.literal("texts").describe(taskDoc),
+  ...start,
+  data: labelledTexts.prefault({}),
+  model: textModel.prefault({}),
+  batch: count(1, "texts a step").default(32),
+  labelSmoothing: imagesSchema.shape.labelSmoothing,
+  ...training,
+  evaluate: evaluateLabelled.prefault({}),
   ...ending,
 });
 
@@ -262,7 +375,7 @@ const sampleGan = z.strictObject({
 
 /** A generator of images of a class, and the discriminator that it learns from. */
 const ganSchema = z.strictObject({
-  task: z.literal("gan").describe("what is learnt: language, images or gan"),
+  task: z.literal("gan").describe(taskDoc),
   ...start,
   data: ganImages,
   model: ganModel,
@@ -275,15 +388,28 @@ const ganSchema = z.strictObject({
 });
 
 /** The schemas by task. */
-export const configSchemas = { language: languageSchema, images: imagesSchema, gan: ganSchema } as const;
+export const configSchemas = {
+  language: languageSchema,
+  images: imagesSchema,
+  masked: maskedSchema,
+  texts: textsSchema,
+  gan: ganSchema,
+} as const;
 
 /** What a configuration can be about. */
 export type TaskName = keyof typeof configSchemas;
 
 /** A configuration with every default filled in; `precision` and the optimisers' options are still unresolved. */
-export type ParsedConfig = ParsedLanguageConfig | ParsedImagesConfig | ParsedGanConfig;
+export type ParsedConfig =
+  | ParsedLanguageConfig
+  | ParsedImagesConfig
+  | ParsedMaskedConfig
+  | ParsedTextsConfig
+  | ParsedGanConfig;
 export type ParsedLanguageConfig = z.output<typeof languageSchema>;
 export type ParsedImagesConfig = z.output<typeof imagesSchema>;
+export type ParsedMaskedConfig = z.output<typeof maskedSchema>;
+export type ParsedTextsConfig = z.output<typeof textsSchema>;
 export type ParsedGanConfig = z.output<typeof ganSchema>;
 
 /** The JSON schema of a config file, for editors: put its path under `$schema`. */

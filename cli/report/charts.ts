@@ -83,7 +83,7 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
       loss((step) => step.seconds),
     ),
     lineChart("networks", "Discriminator and generator", "step", lossUnit, networks),
-    lineChart("accuracy", "Accuracy by step", "step", "share of images", accuracy),
+    lineChart("accuracy", "Accuracy by step", "step", "share that is right", accuracy),
     { ...lineChart("speed", "Speed", "step", `${units} a second`, speed), fromZero: true },
     ...runs.flatMap((run, index) =>
       (run.summary.ladders ?? []).map((group, place) => ({
@@ -97,7 +97,7 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
 
 /** What the speed of a run counts. */
 const unitOf = ({ steps }: ReportRun): string =>
-  steps.some(({ samplesPerSecond }) => samplesPerSecond !== undefined) ? "images" : "tokens";
+  steps.some(({ samplesPerSecond }) => samplesPerSecond !== undefined) ? "samples" : "tokens";
 
 /** One run: its loss step by step behind the running mean, and the validations. Several: means and validations. */
 function lossLines(

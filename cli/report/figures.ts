@@ -43,7 +43,7 @@ export const figures: readonly Figure[] = [
   figure("perplexity", ({ validation }) => shown(validation?.perplexity, decimals(3))),
   figure("training loss", ({ trainLoss }, run) => shown(trainLoss ?? last(run, "loss"), decimals(4))),
   figure("tokens a second", ({ tokensPerSecond }) => shown(tokensPerSecond, formatCount)),
-  figure("images a second", ({ samplesPerSecond }) => shown(samplesPerSecond, formatCount)),
+  figure("samples a second", ({ samplesPerSecond }) => shown(samplesPerSecond, formatCount)),
   figure("state bytes a parameter", ({ stateBytesPerParameter }) =>
     shown(stateBytesPerParameter, decimals(2)),
   ),

@@ -1,13 +1,15 @@
 /** Training a classifier of labelled images. */
-import type { BatchPlan } from "../../src/data/batch-maker.ts";
-import { firstImages, type ImageSet, type Normalisation } from "../../src/data/image-set.ts";
+import { orderedImages } from "../../src/data/image-batches.ts";
+import { firstImages, type ImageSet } from "../../src/data/image-set.ts";
 import { sha256 } from "../../src/io/sha256.ts";
 import { judgeImages } from "../../src/train/image-report.ts";
 import { imageFeed } from "../../src/train/image-feed.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
 import type { ImagesConfig } from "../config/resolve.ts";
-import { imageSets, loadImages } from "../image-sets.ts";
-import { openImages, type ImagesSession } from "../session.ts";
+import { imageFolderName, loadImages } from "../image-sets.ts";
+import { imageTaskOf, openImages, type ImagesSession } from "../session.ts";
+import { prepareImageFolder } from "./image-folder.ts";
+import { changesOf, imageFigures, normalisationOf, planOf, sizesOf } from "./image-lines.ts";
 import type { Prepared, Work } from "./work.ts";
 
 /** The parts of a set that a configuration works with. */
@@ -29,53 +31,34 @@ export async function loadTestImages({ data, evaluate }: ImagesConfig): Promise<
 /** The sum of images and labels. */
 export const imagesDigest = ({ images, labels }: ImageSet): Promise<string> => sha256([images, labels]);
 
-/** Reads the images. @throws DataError and what reading throws. */
-export async function prepareImages(config: ImagesConfig): Promise<Prepared> {
+/**
+ * Reads the images.
+ *
+ * @param classes  of a run on a folder that goes on.
+ * @throws DataError and what reading throws.
+ */
+export async function prepareImages(config: ImagesConfig, classes?: readonly string[]): Promise<Prepared> {
   const { data } = config;
+  if (data.name === imageFolderName) return prepareImageFolder(config, classes);
   const whole = await loadImages(data.name, data.dir, "train");
   const training = firstImages(whole, orAll(data.limit, whole));
   const parts = { training, validation: await loadTestImages(config) };
-  const open = async (): Promise<Work> => workOf(await openImages(config), parts);
+  const open = async (): Promise<Work> => workOf(await openImages(config, imageTaskOf(config)), parts);
   return { name: training.name, sha256: await imagesDigest(training), tokenizerFiles: {}, open };
-}
-
-/** The configuration's, or the set's own. */
-export function normalisationOf({ data }: ImagesConfig): Normalisation {
-  const { mean, deviation } = imageSets[data.name].normalisation;
-  return { mean: data.mean ?? mean, deviation: data.deviation ?? deviation };
-}
-
-function batchOptions(config: ImagesConfig): BatchPlan {
-  const { seed, batch, data } = config;
-  const { crop, flip, rotation, mixup } = data;
-  const changes = crop > 0 || flip || rotation > 0;
-  return {
-    seed,
-    rows: batch,
-    normalisation: normalisationOf(config),
-    mixup,
-    ...(changes ? { augmentation: { cropPadding: crop, flip, rotation } } : {}),
-  };
 }
 
 function workOf(session: ImagesSession, parts: ImageParts): Work {
   const { config, trainer } = session;
   const { training, validation } = parts;
-  const { channels, height, width, classes, labels } = training;
-  const feed = imageFeed(parts, { ...batchOptions(config), lastStep: config.steps });
-  const changes = ["crop", "flip", "rotation", "mixup"] as const;
-  const used = changes.filter((name) => config.data[name]);
+  const feed = imageFeed(parts, { ...planOf(config), lastStep: config.steps });
   return {
     session,
-    sizes: `${height}×${width} pixels, ${channels} channel${channels > 1 ? "s" : ""}, ${classes.length} classes`,
+    sizes: sizesOf(training),
     data:
-      `images   ${config.data.name}, ${labels.length} to train and ${validation.labels.length} to validate` +
-      (used.length > 0 ? `, changed by ${used.join(", ")}` : ""),
+      `images   ${config.data.name}, ${training.labels.length} to train and ${validation.labels.length} to validate` +
+      changesOf(config),
     loop: (options) => trainingLoop({ ...options, trainer, feed }).finally(() => feed.close()),
-    figures: ({ validation: found, rate }) => ({
-      validation: { loss: found?.loss ?? Number.NaN, accuracy: found?.accuracy ?? Number.NaN },
-      samplesPerSecond: rate,
-    }),
+    figures: imageFigures,
     show: async (signal) => ({ sample: null, images: await shown(session, validation, signal) }),
   };
 }
@@ -83,6 +66,8 @@ function workOf(session: ImagesSession, parts: ImageParts): Work {
 /** Mistakes on the validation images, and which classes are taken for which. */
 function shown({ device, policy, config, trainer }: ImagesSession, set: ImageSet, signal: AbortSignal) {
   const { seed, batch } = config;
-  const how = { policy, seed, rows: batch, normalisation: normalisationOf(config), signal };
-  return judgeImages(device, trainer.model, set, how);
+  const normalisation = normalisationOf(config);
+  const batches = orderedImages(set, batch, normalisation);
+  const how = { policy, seed, normalisation, signal };
+  return judgeImages(device, trainer.model, { ...set, batches }, how);
 }

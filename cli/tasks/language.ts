@@ -5,12 +5,12 @@ import { sample } from "../../src/models/sample.ts";
 import { breathe } from "../../src/train/breathe.ts";
 import { textFeed } from "../../src/train/language-trainer.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
-import { formatCount } from "../../src/train/progress.ts";
 import type { Sample } from "../../src/train/run-summary.ts";
 import type { LanguageConfig } from "../config/resolve.ts";
 import { loadLanguage } from "../language-data.ts";
 import { promptSymbols } from "../prompt.ts";
 import { openLanguage, type LanguageSession } from "../session.ts";
+import { transformerSizes, textLine } from "./lines.ts";
 import type { Prepared, Work } from "./work.ts";
 
 /**
@@ -26,22 +26,17 @@ export async function prepareLanguage(config: LanguageConfig, kept?: Tokenizer):
   return { name, sha256, tokenizerFiles: tokenizer.files, open };
 }
 
-/** What a text's length is counted in, by level. */
-const units = { bytes: "bytes", characters: "characters", words: "words", gpt2: "byte pairs" } as const;
-
 function workOf(session: LanguageSession, data: LanguageData): Work {
   const { config, trainer } = session;
-  const { layers, width, heads, context } = config.model;
+  const { context } = config.model;
   const { seed, batch: rows, evaluate } = config;
   const feed = textFeed(data, { seed, rows, context, limit: evaluate.batches });
-  const length = data.training.length + data.validation.length + (data.test?.length ?? 0);
-  const unit = units[config.data.level];
   // Refused now rather than at the end.
   if (config.sample.length > 0) promptSymbols(session.tokenizer, promptOf(config));
   return {
     session,
-    sizes: `${layers} layers, width ${width}, ${heads} heads, context ${context}`,
-    data: `text     ${data.name}, ${formatCount(length)} ${unit}, ${formatCount(trainer.model.vocabulary)} different`,
+    sizes: transformerSizes(config),
+    data: textLine(data, config.data.level, trainer.model.vocabulary),
     loop: (options) => trainingLoop({ ...options, trainer, feed }).finally(() => data.close()),
     figures({ validation, rate }) {
       const loss = validation?.loss ?? Number.NaN;

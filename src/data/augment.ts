@@ -31,17 +31,17 @@ const draw = ([key0, key1]: Key, use: keyof typeof draws): number =>
  *
  * @param key   the image's own: by seed, step and place in the batch.
  * @param size  of the result; default the image's own. A random part is cut from the whole image; without one the image is
- *   fitted to the size first.
+ *   fitted to the size first, `share` of its middle.
  */
 export function augmented(
   image: Image,
   how: Augmentation,
   key: Key,
-  size: Pick<Image, "height" | "width"> = image,
+  size: Pick<Image, "height" | "width"> & { readonly share?: number } = image,
 ): Image {
   let result = how.resizedCrop
     ? resizedCrop(image, how.resizedCrop, key, size)
-    : fitted(image, size.height, size.width);
+    : fitted(image, size.height, size.width, size.share);
   if (how.cropPadding) result = shifted(result, how.cropPadding, key);
   if (how.flip && draw(key, "flip") < 0.5) result = mirrored(result);
   if (how.rotation) result = rotated(result, (2 * draw(key, "angle") - 1) * how.rotation);

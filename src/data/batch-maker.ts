@@ -1,5 +1,5 @@
 /** Where training batches of images come from, in memory or in folders. Node only. */
-import { trainingFolderImages } from "./folder-batches.ts";
+import { orderedFolderBatch, trainingFolderImages } from "./folder-batches.ts";
 import { type ImageBatch, type ImageBatchOptions, trainingImages } from "./image-batches.ts";
 import type { ImageDecoder, ImageFolder } from "./image-folder.ts";
 import type { ImageSet } from "./image-set.ts";
@@ -12,6 +12,8 @@ export type ImageSource =
       readonly folder: ImageFolder;
       /** URL of a module that exports `decodeImage`, an {@link ImageDecoder}. */
       readonly decoder: string;
+      /** `given`: step t is the t-th batch in order, as for evaluation. Default random, for training. */
+      readonly order?: "random" | "given";
     };
 
 /** What is the same for every batch of a run. */
@@ -30,5 +32,6 @@ export async function batchMaker(source: ImageSource, plan: BatchPlan): Promise<
   const { decodeImage } = (await import(source.decoder)) as { decodeImage?: ImageDecoder };
   if (typeof decodeImage !== "function")
     throw new TypeError(`logrung: "${source.decoder}" exports no function decodeImage`);
-  return (step) => trainingFolderImages(source.folder, { ...plan, step }, decodeImage);
+  const make = source.order === "given" ? orderedFolderBatch : trainingFolderImages;
+  return (step) => make(source.folder, { ...plan, step }, decodeImage);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import { batchMaker, type BatchPlan, type ImageSource } from "./batch-maker.ts";
 import { imageBatchesAhead, shareImages } from "./batches-ahead.ts";
 import { DataError } from "./data-error.ts";
 import { orderedFolderImages } from "./folder-batches.ts";
-import { type ImageDecoder, openImageFolder } from "./image-folder.ts";
+import { folderDigest, type ImageDecoder, openImageFolder, spreadOfFolder } from "./image-folder.ts";
 import type { ImageSet } from "./image-set.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "logrung-ahead-"));
@@ -63,10 +63,10 @@ describe.skipIf(!strips)("imageBatchesAhead (skipped where Node cannot run TypeS
     { kind: "folder", folder: await openImageFolder(join(folder, "train"), { size: 4 }), decoder },
   ];
 
-  it("gives the batches that this thread makes, in any order", async () => {
+  it.each([1, 2])("gives the batches that this thread makes, in any order: %d workers", async (workers) => {
     for (const source of await sources()) {
       const here = await batchMaker(source, plan);
-      const ahead = imageBatchesAhead(source, plan, { lastStep: 12 });
+      const ahead = imageBatchesAhead(source, plan, { lastStep: 12, workers });
       for (const step of [1, 2, 3, 12, 4]) expect(await ahead.batch(step)).toEqual(await here(step));
       const together = await Promise.all([9, 1, 20].map((step) => ahead.batch(step)));
       expect(together).toEqual(await Promise.all([9, 1, 20].map(here)));
@@ -101,6 +101,7 @@ describe.skipIf(!strips)("imageBatchesAhead (skipped where Node cannot run TypeS
       const { imageBatchesAhead } = await import(${module});
       const set = { name: "s", channels: 1, height: 1, width: 1, classes: ["a"], images: new Uint8Array(4), labels: new Uint8Array(4) };
       const plan = { seed: 1, rows: 2, normalisation: { mean: [0], deviation: [1] } };
+      imageBatchesAhead({ kind: "set", set }, plan); // asked for nothing
       const { rows } = await imageBatchesAhead({ kind: "set", set }, plan).batch(1);
       console.log(rows);`;
     const words = ["--input-type=module", "--eval", program];
@@ -122,6 +123,43 @@ describe("image folders", () => {
     ]);
     expect([...train.labels]).toEqual([0, 1, 1]);
     expect([...(await all("val", train.classes)).labels]).toEqual([1]);
+  });
+
+  it("are judged by the middle, their edges cut off where they are scaled to more than is taken", async () => {
+    put("plain/cat/a.png", 10, 8, 3);
+    const read = (resize: number) => openImageFolder(join(folder, "plain"), { size: 4, resize });
+    const one = async (resize: number) => {
+      const { value } = await orderedFolderImages(
+        await read(resize),
+        1,
+        { mean: [0, 0, 0], deviation: [1, 1, 1] },
+        decode,
+      ).next();
+      return value?.pixels ?? new Float32Array();
+    };
+    // Scaled to 8 and cut to 4: the four middle rows and columns, as they are.
+    const expected = Array.from({ length: 48 }, (_, i) => {
+      const [y, x, c] = [2 + Math.floor(i / 12), 3 + Math.floor((i % 12) / 3), i % 3];
+      return (((y * 10 + x) * 3 + c) * 3 * 37) % 256;
+    });
+    (await one(8)).forEach((value, i) => expect(value * 255).toBeCloseTo(expected[i], 3));
+    expect(await one(4)).not.toEqual(await one(8));
+    await expect(read(3)).rejects.toThrow(/images scaled to 3 and cut to 4: wants no less/);
+  });
+
+  it("are told apart by names and sizes, wherever they lie, and taken in part", async () => {
+    const train = await all("train");
+    cpSync(join(folder, "train"), join(folder, "elsewhere"), { recursive: true });
+    const digest = await folderDigest(train);
+    expect(await folderDigest(await all("elsewhere"))).toBe(digest);
+    put("elsewhere/cat/b.png", 5, 8, 2);
+    expect(await folderDigest(await all("elsewhere"))).not.toBe(digest);
+    const { files, labels } = spreadOfFolder(train, 2);
+    expect([files.map((path) => path.slice(-5)), [...labels]]).toEqual([
+      [".jpeg", "a.JPG"],
+      [0, 1],
+    ]);
+    expect(spreadOfFolder(train, 3)).toBe(train);
   });
 
   it("are judged by the middle of each image", async () => {

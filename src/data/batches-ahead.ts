@@ -1,4 +1,4 @@
-/** Batches of images made ahead of the step, by a thread of their own. Node only. */
+/** Batches of images made ahead of the step, by threads of their own. Node only. */
 import { Worker } from "node:worker_threads";
 import type { BatchPlan, ImageSource } from "./batch-maker.ts";
 import type { ImageBatch } from "./image-batches.ts";
@@ -22,7 +22,9 @@ export interface WorkerAnswer {
 }
 
 export interface AheadOptions {
-  /** Batches that are made before they are asked for. Default 2: one in the making, one waiting. */
+  /** Threads, which make whole batches each. Default 1; decoding many files takes more than that. */
+  readonly workers?: number;
+  /** Batches that are made before they are asked for. Default one for each thread in the making, and one waiting. */
   readonly ahead?: number;
   /** The run's last step: nothing is made for steps after it. Default none. */
   readonly lastStep?: number;
@@ -36,7 +38,7 @@ export interface BatchesAhead {
    * @throws what making it threw, by name and message; Error when the worker ended or `close` was called.
    */
   batch(step: number): Promise<ImageBatch>;
-  /** Ends the worker. Batches still asked for are refused. */
+  /** Ends the threads. Batches still asked for are refused. */
   close(): Promise<void>;
 }
 
@@ -49,18 +51,17 @@ interface Pending {
 }
 
 /**
- * Starts a worker that makes batches ahead. It keeps the process alive only while someone waits for a batch.
+ * Starts threads that make batches ahead. They keep the process alive only while someone waits for a batch.
  *
  * Images in memory that are not shared yet are copied into shared memory once; `shareImages` does so before, where the first copy can
  * then be let go.
  */
 export function imageBatchesAhead(source: ImageSource, plan: BatchPlan, options: AheadOptions = {}): BatchesAhead {
-  const { ahead = 2, lastStep = Number.POSITIVE_INFINITY } = options;
+  const { workers: threads = 1, ahead = threads + 1, lastStep = Number.POSITIVE_INFINITY } = options;
   const workerData = { source: sharedSource(source), plan } satisfies WorkerOrder;
   // Compiled, this file and the worker's end in .js.
   const url = new URL(import.meta.url.endsWith(".ts") ? "./image-worker.ts" : "./image-worker.js", import.meta.url);
-  const worker = new Worker(url, { workerData, execArgv: [], name: "logrung images" });
-  worker.unref();
+  const workers = Array.from({ length: threads }, () => new Worker(url, { workerData, execArgv: [], name: "logrung images" }));
   const pending = new Map<number, Pending>();
   let ended: Error | undefined;
   let waiting = 0;
@@ -69,13 +70,16 @@ export function imageBatchesAhead(source: ImageSource, plan: BatchPlan, options:
     ended ??= error;
     for (const { reject } of pending.values()) reject(ended);
   };
-  worker.on("error", (error) => end(error));
-  worker.on("exit", () => end(new Error("logrung: the thread that makes batches of images ended")));
-  worker.on("message", ({ step, batch, failure }: WorkerAnswer) => {
-    const asked = pending.get(step);
-    if (batch) asked?.resolve(batch);
-    else if (failure) asked?.reject(Object.assign(new Error(failure.message), failure.facts, { name: failure.name }));
-  });
+  for (const worker of workers) {
+    worker.on("error", (error) => end(error));
+    worker.on("exit", () => end(new Error("logrung: a thread that makes batches of images ended")));
+    worker.on("message", ({ step, batch, failure }: WorkerAnswer) => {
+      const asked = pending.get(step);
+      if (batch) asked?.resolve(batch);
+      else if (failure) asked?.reject(Object.assign(new Error(failure.message), failure.facts, { name: failure.name }));
+    });
+    worker.unref(); // after `on`, which holds the process
+  }
 
   const order = (step: number): Pending => {
     const found = pending.get(step);
@@ -83,7 +87,7 @@ export function imageBatchesAhead(source: ImageSource, plan: BatchPlan, options:
     const made = deferred();
     pending.set(step, made);
     if (ended) made.reject(ended);
-    else worker.postMessage(step);
+    else workers[step % threads].postMessage(step);
     return made;
   };
 
@@ -94,17 +98,17 @@ export function imageBatchesAhead(source: ImageSource, plan: BatchPlan, options:
       const asked = order(step);
       asked.waiting++;
       for (let next = step + 1; next <= Math.min(step + ahead, lastStep); next++) order(next);
-      if (waiting++ === 0) worker.ref();
+      if (waiting++ === 0) for (const worker of workers) worker.ref();
       try {
         return await asked.promise;
       } finally {
         if (--asked.waiting === 0) pending.delete(step);
-        if (--waiting === 0) worker.unref();
+        if (--waiting === 0) for (const worker of workers) worker.unref();
       }
     },
     async close() {
       end(new Error("logrung: batches of images were closed"));
-      await worker.terminate();
+      await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
 } // prettier-ignore

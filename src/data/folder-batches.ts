@@ -33,13 +33,25 @@ export async function* orderedFolderImages(
   normalisation: Normalisation,
   decode: ImageDecoder,
 ): AsyncGenerator<ImageBatch, void, undefined> {
-  for (let first = 0; first < folder.files.length; first += rows) {
-    const count = Math.min(rows, folder.files.length - first);
-    const indices = Int32Array.from({ length: count }, (_, i) => first + i);
-    yield folderBatch(folder, indices, normalisation, decode, (image) =>
-      fitted(image, folder.height, folder.width),
-    );
-  }
+  for (let number = 1; number <= orderedBatches(folder, rows); number++)
+    yield orderedFolderBatch(folder, { step: number, rows, normalisation }, decode);
+}
+
+/** Batches that all of a folder's images make. */
+export const orderedBatches = ({ files }: ImageFolder, rows: number): number =>
+  Math.ceil(files.length / rows);
+
+/** One of the batches of {@link orderedFolderImages}: `step` is its number, from 1. */
+export function orderedFolderBatch(
+  folder: ImageFolder,
+  { step, rows, normalisation }: Pick<ImageBatchOptions, "step" | "rows" | "normalisation">,
+  decode: ImageDecoder,
+): Promise<ImageBatch> {
+  const first = (step - 1) * rows;
+  const count = Math.min(rows, folder.files.length - first);
+  const indices = Int32Array.from({ length: count }, (_, i) => first + i);
+  const { height, width, share } = folder;
+  return folderBatch(folder, indices, normalisation, decode, (image) => fitted(image, height, width, share));
 }
 
 async function folderBatch(

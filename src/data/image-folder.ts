@@ -1,8 +1,9 @@
 /** Images in folders, one folder a class: ImageNet's layout. Node only. */
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { FileError } from "../io/file-error.ts";
-import { readBytes } from "../io/read-file.ts";
+import { fileSize, readBytes } from "../io/read-file.ts";
+import { sha256 } from "../io/sha256.ts";
 import { DataError } from "./data-error.ts";
 import type { Image } from "./image.ts";
 
@@ -27,6 +28,8 @@ export interface ImageFolder {
   /** The size that models get; the files may have any. */
   readonly height: number;
   readonly width: number;
+  /** What is left of the sides of an image's middle when it is judged: its edges are cut off. */
+  readonly share: number;
   /** Names of the class folders, sorted. */
   readonly classes: readonly string[];
   /** Paths, sorted within their class. */
@@ -37,18 +40,28 @@ export interface ImageFolder {
 const imageName = /\.(?:png|jpe?g)$/i;
 const mostClasses = 65_536;
 
+/** How the images of a folder are read. */
+export interface FolderOptions {
+  readonly size: number;
+  readonly resize?: number;
+  readonly classes?: readonly string[];
+}
+
 /**
  * Lists the images of a folder: `<folder>/<class>/<any>.png` or `.jpg`, `.jpeg`, at any depth below the class. Other files are passed
  * over; links to folders are not followed.
  *
  * @param options.size     side of the square that models get, in pixels.
+ * @param options.resize   what the shorter side is scaled to before that square is cut from the middle; default `size`.
  * @param options.classes  the classes of the training part, so that labels mean the same; default those found.
+ * @throws RangeError when `resize` is less than `size`.
  * @throws DataError for a folder without classes, a class without images, and a class that `options.classes` does not have.
  */
 export async function openImageFolder(
   folder: string,
-  { size, classes: wanted }: { readonly size: number; readonly classes?: readonly string[] },
+  { size, resize = size, classes: wanted }: FolderOptions,
 ): Promise<ImageFolder> {
+  if (!(resize >= size)) throw new RangeError(`logrung: images scaled to ${resize} and cut to ${size}: wants no less`);
   const found = (await entriesOf(folder)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const present = found.filter((name) => !name.startsWith(".")).toSorted();
   if (present.length === 0) throw new DataError(folder, "holds no folders: wants one for each class, images in them");
@@ -66,8 +79,38 @@ export async function openImageFolder(
       labels.push(label);
     }
   }
-  return { name: folder, channels: 3, height: size, width: size, classes, files, labels: Uint16Array.from(labels) };
+  return { name: folder, channels: 3, height: size, width: size, share: size / resize, classes, files, labels: Uint16Array.from(labels) };
 } // prettier-ignore
+
+/** Some of a folder's images, by number. */
+export const partOfFolder = (folder: ImageFolder, indices: ArrayLike<number>): ImageFolder => ({
+  ...folder,
+  files: Array.from(indices, (index) => folder.files[index]),
+  labels: Uint16Array.from(indices, (index) => folder.labels[index]),
+});
+
+/** At most so many of a folder's images, spread evenly over it and so over its classes. */
+export function spreadOfFolder(folder: ImageFolder, count: number): ImageFolder {
+  const { length } = folder.files;
+  if (count >= length) return folder;
+  return partOfFolder(
+    folder,
+    Int32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count)),
+  );
+}
+
+/**
+ * What identifies the images of a folder: the SHA-256 of their places in it and their sizes. To read all of them would take longer than
+ * many a run.
+ *
+ * @throws FileError when one is missing.
+ */
+export async function folderDigest({ name, files }: ImageFolder): Promise<string> {
+  const lines: string[] = [];
+  for (const path of files)
+    lines.push(`${relative(name, path).split(sep).join("/")} ${await fileSize(path)}`);
+  return sha256([new TextEncoder().encode(lines.join("\n"))]);
+}
 
 async function entriesOf(folder: string) {
   return readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {

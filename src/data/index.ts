@@ -34,6 +34,7 @@ export type {
 export { orderedFolderImages, trainingFolderImages } from "./folder-batches.ts";
 export { type GetEvent, getDataset, type GetOptions } from "./get-dataset.ts";
 export { endOfText, gpt2Tokenizer } from "./gpt2-tokenizer.ts";
+export { type HeldOut, heldOut } from "./held-out.ts";
 export type { Image } from "./image.ts";
 export {
   epochIndices,
@@ -45,10 +46,14 @@ export {
 } from "./image-batches.ts";
 export {
   type DecodedImage,
+  folderDigest,
+  type FolderOptions,
   type ImageDecoder,
   type ImageFolder,
   openImageFolder,
+  partOfFolder,
   readImage,
+  spreadOfFolder,
 } from "./image-folder.ts";
 export {
   checkImageSet,
@@ -58,6 +63,7 @@ export {
   type ImageSplit,
   type Normalisation,
 } from "./image-set.ts";
+export { classesOf, type LabelledFile, type LabelledText, loadLabelledTexts } from "./labelled-texts.ts";
 export {
   type LanguageData,
   languageData,
@@ -67,9 +73,19 @@ export {
   textParts,
   type TokenFiles,
 } from "./language-data.ts";
+export { maskedBatch, type MaskedBatch, type MaskedPlan, sequentialMasked } from "./masked-batches.ts";
 export { fitted, type ImagePart, scaledPart } from "./scale.ts";
+export { type SpecialSymbols, specialSymbols } from "./special-symbols.ts";
 export { partOf, type Symbols, type SymbolSource, type SymbolText, windowOf } from "./symbols.ts";
 export { loadFiles, loadText, type LoadTextOptions } from "./text.ts";
+export {
+  type ExampleOptions,
+  examplesOf,
+  orderedTexts,
+  type TextBatch,
+  type TextExample,
+  trainingTexts,
+} from "./text-batches.ts";
 export { type SymbolStream, type Tokenizer, TokenizerError } from "./tokenizer.ts";
 export { tokeniseFile } from "./tokenise-file.ts";
 export { endOfLine, unknownWord, wordsOf, wordTokenizer } from "./word-tokenizer.ts";

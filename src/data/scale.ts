@@ -73,10 +73,14 @@ function taps(length: number, start: number, span: number, count: number): Tap[]
   });
 }
 
-/** The largest part of the size's shape about the middle, scaled to it: how images are judged. */
-export function fitted(image: Image, height: number, width: number): Image {
-  if (image.height === height && image.width === width) return image;
-  const scale = Math.min(image.height / height, image.width / width);
+/**
+ * The largest part of the size's shape about the middle, scaled to it: how images are judged.
+ *
+ * @param share  of the part's sides that is left when its edges are cut off before it is scaled. Default 1, none.
+ */
+export function fitted(image: Image, height: number, width: number, share = 1): Image {
+  if (share === 1 && image.height === height && image.width === width) return image;
+  const scale = share * Math.min(image.height / height, image.width / width);
   const part = { height: height * scale, width: width * scale };
   const top = (image.height - part.height) / 2;
   return scaledPart(image, { ...part, top, left: (image.width - part.width) / 2 }, height, width);

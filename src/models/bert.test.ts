@@ -33,7 +33,15 @@ const keep = (device: Device): Device => {
 };
 const float64 = (): Device => keep(new Device(createReferenceBackend({ precision: "float64" })));
 
-const config: EncoderConfig = { vocabulary: 11, context: 6, layers: 2, width: 16, heads: 4, hidden: 12 };
+const config: EncoderConfig = {
+  vocabulary: 11,
+  context: 6,
+  layers: 2,
+  width: 16,
+  heads: 4,
+  hidden: 12,
+  init: "bert",
+};
 const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 0, 0];
 const kinds = [0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0];
 const lengths = [6, 4];

@@ -58,9 +58,13 @@ const style: BlockStyle = {
   causal: false,
 };
 
-/** N(0, 0.02²), biases 0: of all weights and tables. */
-const initial: Initialise = () => ({ weight: { deviation: 0.02 }, bias: { value: 0 } });
-const initials = { into: initial, out: initial, up: initial, down: initial };
+/** Biases start at 0. */
+const initialOf =
+  ({ init }: EncoderConfig): Initialise =>
+  (fanIn) => ({
+    weight: { deviation: init === "bert" ? 0.02 : fanIn ** -0.5 },
+    bias: { value: 0 },
+  });
 
 const usualHidden = (width: number): number => 4 * width;
 
@@ -70,23 +74,32 @@ const blockNames = ({ layers }: EncoderConfig): string[] =>
 const transform = "cls.predictions.transform";
 const decoder = "cls.predictions.decoder";
 
-/** Layers in the order of the forward pass, named as BERT's, query, key and value in one. */
+/**
+ * Layers in the order of the forward pass, named as BERT's, query, key and value in one.
+ *
+ * Initial deviations: `bert` is 0.02 for all; `fan-in` is 1/√in (1/√width for symbols and places, half that for kinds of text), by
+ * which narrow models hear of other symbols from the start.
+ */
 function bertLayers(config: EncoderConfig, head: EncoderHead): LayerSpec[] {
   checkCounts("bert", config);
-  const { vocabulary, context, width, hidden = usualHidden(width) } = config;
-  const table = (name: string, rows: number): LayerSpec =>
-    embeddingLayer(name, [rows, width], { deviation: 0.02 });
+  const { vocabulary, context, width, init, hidden = usualHidden(width) } = config;
+  const table = (name: string, rows: number, share: number): LayerSpec =>
+    embeddingLayer(name, [rows, width], { deviation: init === "bert" ? 0.02 : share * width ** -0.5 });
+  const initial = initialOf(config);
+  const initials = { into: initial, out: initial, up: initial, down: initial };
   return [
-    table(words, vocabulary),
-    table(positions, context),
-    table(types, TYPES),
+    table(words, vocabulary, 1),
+    table(positions, context, 1),
+    table(types, TYPES, 1 / 2),
     layerNormLayer("embeddings.LayerNorm", width),
     ...blockNames(config).flatMap((name) => blockSpecs(name, style, { width, hidden }, initials)),
     ...headLayers(config, head),
   ];
 }
 
-function headLayers({ vocabulary, width }: EncoderConfig, head: EncoderHead): LayerSpec[] {
+function headLayers(config: EncoderConfig, head: EncoderHead): LayerSpec[] {
+  const { vocabulary, width } = config;
+  const initial = initialOf(config);
   const square: [number, number] = [width, width];
   if (head === "masked") {
     const bias = { name: "cls.predictions.bias", shape: [vocabulary], kind: "bias", initial: { value: 0 } } as const;
@@ -201,8 +214,7 @@ class BertClassifier extends Bert implements TextClassifier {
  *   x = norm(E[ids] + P[place] + T[type]);   per layer  x ← norm(x + attention(x)),  x ← norm(x + W₂ gelu(W₁ x))
  *   logits = E norm(gelu(W x)) + b, at the places asked for
  *
- * Weights start from N(0, 0.02²), biases from 0. Dropout is where BERT has it: after the embeddings' norm, on attention's
- * probabilities (where a policy leaves its products in float32), on what attention and the linear layers add.
+ * Dropout is where BERT has it: after the embeddings' norm, on attention's probabilities, on what attention and the linear layers add.
  *
  * @throws RangeError when a size is not a positive integer or the width does not divide by the heads.
  * @source Devlin et al. 2019, BERT: pre-training of deep bidirectional transformers for language understanding.

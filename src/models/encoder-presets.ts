@@ -7,6 +7,7 @@ export interface EncoderPreset {
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
+  readonly init: "bert";
   readonly dropout: number;
 }
 
@@ -16,6 +17,7 @@ const bert = (layers: number, width: number, heads: number): EncoderPreset => ({
   layers,
   width,
   heads,
+  init: "bert",
   dropout: 0.1,
 });
 

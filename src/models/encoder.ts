@@ -43,8 +43,14 @@ export interface TextClassifier extends Encoder {
   logits(input: Sequences, pass: Pass): Tensor;
 }
 
+/** Ways to draw initial weights. */
+export const encoderInits = ["fan-in", "bert"] as const;
+export type EncoderInit = (typeof encoderInits)[number];
+
 /** Sizes of an encoder; the vocabulary counts its special symbols too. */
-export type EncoderConfig = Omit<LanguageModelConfig, "init">;
+export interface EncoderConfig extends Omit<LanguageModelConfig, "init"> {
+  readonly init: EncoderInit;
+}
 
 /** What an encoder ends in: its pooler alone, hidden symbols, or so many classes of a text. */
 export type EncoderHead = "pooler" | "masked" | { readonly classes: number };

@@ -144,7 +144,7 @@ class TransformerLm implements LanguageModel {
  *   x = √width · E[ids] + positions;   per layer  x ← norm₁(x + attention(x)),  x ← norm₂(x + W₂ relu(W₁ x));   logits = D x + d
  *
  * Dropout is where PyTorch has it: on the sum of symbols and positions, on what attention and feed-forward add, on relu's output, and on
- * attention's probabilities, these where a policy leaves attention's products in float32.
+ * attention's probabilities.
  *
  * The Madam paper's shape is 2 layers, width 200, hidden 200, 2 heads: 13,828,478 parameters with WikiText-2's 33,278 words.
  *

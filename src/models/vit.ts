@@ -27,10 +27,13 @@ export interface VitConfig {
   readonly layers: number;
   /** Heads of attention; the width divides by them. */
   readonly heads: number;
+  /** Inner width of each block's two linear layers. Default 4 times the width. */
+  readonly hidden?: number | undefined;
+  /** ε of the layer norms. Default 1e-6, torchvision's. */
+  readonly epsilon?: number | undefined;
 }
 
-/** torchvision's: layer norms add more to the variance than GPT-2's. */
-const EPSILON = 1e-6;
+const epsilonOf = ({ epsilon = 1e-6 }: VitConfig): number => epsilon;
 
 /** Patches of an image. @throws RangeError when its sides do not divide by the patch's. */
 function patchesOf({ height, width }: ImageTask, { patch }: VitConfig): number {
@@ -65,7 +68,7 @@ const table = (name: string, rows: number, width: number): LayerSpec => ({
   buffers: {},
 });
 
-const style: BlockStyle = {
+const styleOf = (config: VitConfig): BlockStyle => ({
   layers: {
     norm1: "ln_1",
     into: "self_attention.in_proj",
@@ -78,10 +81,10 @@ const style: BlockStyle = {
   },
   dropout: { attention: "attention", hidden: "gelu", output: "mlp" },
   norm: "before",
-  epsilon: EPSILON,
+  epsilon: epsilonOf(config),
   activation: exactGelu,
   causal: false,
-};
+});
 
 /** Xavier over the three projections together, biases 0. */
 const intoAttention: Initialise = (fanIn, fanOut) => ({ ...xavier(fanIn, fanOut), bias: { value: 0 } });
@@ -95,7 +98,8 @@ function vitLayers(config: VitConfig, task: ImageTask): { tables: LayerSpec[]; l
   const { patch, width } = config;
   const patches = patchesOf(task, config);
   const embed = { bias: true, initialise: ofPatches };
-  const sizes = { width, hidden: 4 * width };
+  const sizes = { width, hidden: config.hidden ?? 4 * width };
+  const style = styleOf(config);
   const blocks = blockNames(config).flatMap((name) => blockSpecs(name, style, sizes, initials));
   return {
     tables: [table("class_token", 1, width), table("encoder.pos_embedding", patches + 1, width)],
@@ -134,10 +138,12 @@ class Vit implements ImageModel {
   logits(pixels: Tensor, batch: number, pass: Pass): Tensor {
     const tokens = this.tokens(pixels, batch, pass); // [B (1 + patches), width]
     const call = { stack: this.stack, heads: this.config.heads, batch, pass };
-    const x = transformerBlocks(tokens, blockNames(this.config), style, call);
+    const x = transformerBlocks(tokens, blockNames(this.config), styleOf(this.config), call);
     const first = Int32Array.from({ length: batch }, (_, i) => i * (1 + this.patches));
     const classes = last(x, (rows) => embedding(rows, this.device.tensor(first, [batch])));
-    const normal = last(classes, (input) => this.stack.layerNorm(input, "encoder.ln", pass, EPSILON));
+    const normal = last(classes, (input) =>
+      this.stack.layerNorm(input, "encoder.ln", pass, epsilonOf(this.config)),
+    );
     return last(normal, (input) => this.stack.linear(input, "heads.head", pass)); // [B, classes]
   }
 
@@ -188,7 +194,8 @@ export function vit(device: Device, task: ImageTask, config: VitConfig, seed: nu
   return new Vit(device, task, config, seed);
 }
 
-function preset(summary: string, config: VitConfig): ImageModelDefinition {
+/** A vision transformer of given sizes as an architecture for any images. */
+export function vitDefinition(summary: string, config: VitConfig): ImageModelDefinition {
   const layers = (task: ImageTask): LayerSpec[] => {
     const all = vitLayers(config, task);
     return [...all.tables, ...all.layers];
@@ -201,13 +208,23 @@ const small = { width: 384, layers: 12, heads: 6 } as const;
 const base = { width: 768, layers: 12, heads: 12 } as const;
 
 /** Named by size and patch: 16 for ImageNet's 224×224, 4 for CIFAR's 32×32. */
-export const presets: ImagePresets = {
-  "vit-ti16": preset("ViT-Ti/16: width 192, 12 layers, patches of 16×16", { ...tiny, patch: 16 }),
-  "vit-s16": preset("ViT-S/16: width 384, 12 layers, patches of 16×16", { ...small, patch: 16 }),
-  "vit-b16": preset("ViT-B/16: width 768, 12 layers, patches of 16×16, as torchvision's", { ...base, patch: 16 }),
-  "vit-ti4": preset("ViT-Ti with patches of 4×4", { ...tiny, patch: 4 }),
-  "vit-s4": preset("ViT-S with patches of 4×4", { ...small, patch: 4 }),
-  "vit-b4": preset("ViT-B with patches of 4×4", { ...base, patch: 4 }),
-  "vit-small4": preset("narrow: width 64, 4 layers, 2 heads, patches of 4×4", { width: 64, layers: 4, heads: 2, patch: 4 }),
-  "vit-mini": preset("for tests: width 8, 2 layers, 2 heads, patches of 2×2", { width: 8, layers: 2, heads: 2, patch: 2 }),
+const described: Readonly<Record<string, readonly [string, VitConfig]>> = {
+  "vit-ti16": ["ViT-Ti/16: width 192, 12 layers, patches of 16×16", { ...tiny, patch: 16 }],
+  "vit-s16": ["ViT-S/16: width 384, 12 layers, patches of 16×16", { ...small, patch: 16 }],
+  "vit-b16": ["ViT-B/16: width 768, 12 layers, patches of 16×16, as torchvision's", { ...base, patch: 16 }],
+  "vit-ti4": ["ViT-Ti with patches of 4×4", { ...tiny, patch: 4 }],
+  "vit-s4": ["ViT-S with patches of 4×4", { ...small, patch: 4 }],
+  "vit-b4": ["ViT-B with patches of 4×4", { ...base, patch: 4 }],
+  "vit-small4": ["narrow: width 64, 4 layers, 2 heads, patches of 4×4", { width: 64, layers: 4, heads: 2, patch: 4 }],
+  "vit-mini": ["for tests: width 8, 2 layers, 2 heads, patches of 2×2", { width: 8, layers: 2, heads: 2, patch: 2 }],
 }; // prettier-ignore
+
+/** Sizes of the architectures, by name. */
+export const vitSizes: Readonly<Record<string, VitConfig | undefined>> = Object.fromEntries(
+  Object.entries(described).map(([name, [, config]]) => [name, config]),
+);
+
+/** The architectures. */
+export const presets: ImagePresets = Object.fromEntries(
+  Object.entries(described).map(([name, [summary, config]]) => [name, vitDefinition(summary, config)]),
+);

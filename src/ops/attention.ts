@@ -19,7 +19,7 @@ export const causalAttention = (
 
 /** What {@link selfAttention} can be told. */
 export interface SelfAttentionOptions {
-  /** Probability of dropping a probability; where operands are rounded all are kept. Default 0. */
+  /** Probability of dropping a probability of attention, by the same draws on either way (padded sequences: each its own). Default 0. */
   readonly dropout?: number;
   /** Of the draws; one for every use and step. Wanted where `dropout` > 0. */
   readonly key?: Key;

@@ -6,7 +6,7 @@ import { normal } from "../random/normal.ts";
 import { Device } from "../tensor/device.ts";
 import { backward } from "../tensor/tape.ts";
 import { readTensor } from "../tensor/tensor.ts";
-import { selfAttention, type ProbabilityDropout } from "./attention.ts";
+import { selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { linear } from "./linear.ts";
 import { reshape } from "./reshape.ts";
 
@@ -32,7 +32,7 @@ function attend(
   policy: unknown,
   width: number,
   causal: boolean,
-  drop: ProbabilityDropout = {},
+  drop: SelfAttentionOptions = {},
 ): Promise<Result> {
   const [rows, columns] = [BATCH * LENGTH, HEADS * width];
   return device.step(async () => {
@@ -52,7 +52,7 @@ function distance(a: Float32Array, b: Float32Array): number {
   return Math.sqrt(squares(a.map((x, i) => x - b[i])) / squares(b));
 }
 
-const drop: ProbabilityDropout = { dropout: 0.4, key: [5, 6] };
+const drop: SelfAttentionOptions = { dropout: 0.4, key: [5, 6] };
 const mx = (format: string, block?: 16) => {
   const blocks = block ? { format, block } : format;
   return { activation: blocks, error: blocks, passes: "both" } as const;

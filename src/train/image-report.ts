@@ -1,6 +1,6 @@
 /** What a classifier gets wrong: which classes it takes for which, and the images it is surest about and wrong. */
-import { orderedImages } from "../data/image-batches.ts";
-import { imageBytes, type ImageSet, type Normalisation } from "../data/image-set.ts";
+import type { ImageBatch } from "../data/image-batches.ts";
+import type { ImageSet, Normalisation } from "../data/image-set.ts";
 import type { ImageModel } from "../models/image-model.ts";
 import { evaluationPass } from "../nn/pass.ts";
 import type { Policy } from "../precision/policy.ts";
@@ -15,8 +15,7 @@ import type { ImageReport, Mistake } from "./run-summary.ts";
 export interface JudgeOptions {
   readonly policy: Policy;
   readonly seed: number;
-  /** Images a batch. */
-  readonly rows: number;
+  /** Of the batches' pixels. */
   readonly normalisation: Normalisation;
   /** Stops at the next batch. */
   readonly signal?: AbortSignal;
@@ -24,24 +23,28 @@ export interface JudgeOptions {
   readonly mistakes?: number;
 }
 
-/** A wrong class by its image's place in the set. */
-interface Wrong extends Omit<Mistake, "pixels"> {
-  readonly index: number;
+/** Images to judge: what they are, and their batches in order. */
+export interface JudgedImages extends Pick<ImageSet, "classes" | "channels" | "height" | "width"> {
+  readonly batches: Iterable<ImageBatch> | AsyncIterable<ImageBatch>;
 }
 
-/** Judges a model on a set of images. */
+/** A wrong class and the image's pixels, normalised. */
+interface Wrong extends Omit<Mistake, "pixels"> {
+  readonly pixels: Float32Array;
+}
+
+/** Judges a model on images. */
 export async function judgeImages(
   device: Device,
   model: ImageModel,
-  set: ImageSet,
-  { policy, seed, rows, normalisation, signal, mistakes = 24 }: JudgeOptions,
+  { classes, channels, height, width, batches }: JudgedImages,
+  { policy, seed, normalisation, signal, mistakes = 24 }: JudgeOptions,
 ): Promise<ImageReport> {
-  const { classes, channels, height, width } = set;
   const confusion = classes.map(() => classes.map(() => 0));
-  const wrong: Wrong[] = [];
+  let wrong: Wrong[] = [];
   const pass = evaluationPass(policy, seed);
-  let first = 0;
-  for (const batch of orderedImages(set, rows, normalisation)) {
+  const size = channels * height * width;
+  for await (const batch of batches) {
     if (signal?.aborted) break;
     const logits = await device.step(() =>
       device.tape.without(() => readTensor(scoresOf(device, model, batch, pass))),
@@ -50,22 +53,22 @@ export async function judgeImages(
       const label = batch.labels[i];
       confusion[label][found]++;
       const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
-      if (found !== label) wrong.push({ index: first + i, label, found, probability: topShare(row) });
+      if (found === label) continue;
+      const pixels = batch.pixels.slice(i * size, (i + 1) * size);
+      wrong.push({ label, found, probability: topShare(row), pixels });
     }
-    first += batch.rows;
+    wrong = wrong.toSorted((a, b) => b.probability - a.probability).slice(0, mistakes);
     await breathe();
   }
-  const surest = wrong.toSorted((a, b) => b.probability - a.probability).slice(0, mistakes);
-  const size = imageBytes(set);
   return {
     classes,
     channels,
     height,
     width,
     confusion,
-    mistakes: surest.map(({ index, ...mistake }) => ({
+    mistakes: wrong.map((mistake) => ({
       ...mistake,
-      pixels: base64(set.images.subarray(index * size, (index + 1) * size)),
+      pixels: base64(bytesOf(mistake.pixels, channels, normalisation)),
     })),
   };
 }
@@ -75,6 +78,16 @@ function topShare(logits: ArrayLike<number>): number {
   const values = Array.from(logits);
   const top = Math.max(...values);
   return 1 / values.reduce((sum, logit) => sum + Math.exp(logit - top), 0);
+}
+
+/** Bytes [channels, height, width] of normalised pixels [height, width, channels]. */
+function bytesOf(pixels: Float32Array, channels: number, { mean, deviation }: Normalisation): Uint8Array {
+  const places = pixels.length / channels;
+  return Uint8Array.from({ length: pixels.length }, (_, i) => {
+    const c = Math.floor(i / places);
+    const value = 255 * (pixels[(i % places) * channels + c] * deviation[c] + mean[c]);
+    return Math.max(0, Math.min(255, Math.round(value)));
+  });
 }
 
 const base64 = (bytes: Uint8Array): string =>

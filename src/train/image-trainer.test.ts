@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { trainingImages } from "../data/image-batches.ts";
+import { orderedImages, trainingImages } from "../data/image-batches.ts";
 import type { ImageSet } from "../data/image-set.ts";
 import { createWasmBackend } from "../kernels/wasm/index.ts";
 import { imagePreset } from "../models/image-presets.ts";
@@ -147,8 +147,9 @@ it("trains against smoothed and mixed labels, and is judged by the plain ones", 
 it("counts which classes are taken for which", async () => {
   const trainer = await trainerOf("mlp-mini", "fp32");
   const validation = bands(31);
-  const how = { policy: parsePolicy("fp32"), seed: 1, rows: 8, normalisation, mistakes: 5 };
-  const report = await judgeImages(open[0], trainer.model, validation, how);
+  const how = { policy: parsePolicy("fp32"), seed: 1, normalisation, mistakes: 5 };
+  const judged = { ...validation, batches: orderedImages(validation, 8, normalisation) };
+  const report = await judgeImages(open[0], trainer.model, judged, how);
   const right = report.confusion.reduce((sum, row, i) => sum + row[i], 0);
   const { accuracy } = await trainer.evaluate(imageFeed({ training: set, validation }, { seed: 1, rows: 8, normalisation }).validation());
   expect(right / 31).toBe(accuracy);
@@ -158,7 +159,9 @@ it("counts which classes are taken for which", async () => {
     expect(label).not.toBe(found);
     expect(probability).toBeGreaterThan(1 / 3);
   }
-  expect(atob(report.mistakes[0].pixels)).toHaveLength(64);
+  const shown = Uint8Array.from(atob(report.mistakes[0].pixels), (c) => c.charCodeAt(0));
+  const images = Array.from(validation.labels, (_, i) => validation.images.subarray(64 * i, 64 * (i + 1)).join());
+  expect(images).toContain(shown.join());
 }); // prettier-ignore
 
 it("takes the first of equal logits", () => {

@@ -47,7 +47,7 @@ export function formatProgress(state: ProgressState): string {
   for (const [name, value] of shown)
     parts.push(`${name} ${Number.isFinite(value) ? value.toFixed(4) : value}`);
   if (tokensPerSecond !== undefined) parts.push(`${formatCount(tokensPerSecond)} tok/s`);
-  if (samplesPerSecond !== undefined) parts.push(`${formatCount(samplesPerSecond)} images/s`);
+  if (samplesPerSecond !== undefined) parts.push(`${formatCount(samplesPerSecond)} samples/s`);
   if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
   return parts.join(" · ");
 }

@@ -70,7 +70,7 @@ export interface Feed<B> {
   /** The batch of step t ≥ 1: the same whenever it is asked for, so a resumed run sees what it would have seen. */
   training(t: number): B | Promise<B>;
   /** What the model is judged by between steps. */
-  validation(): Iterable<B>;
+  validation(): Iterable<B> | AsyncIterable<B>;
 }
 
 /** What a speed counts, in metrics and figures. */

@@ -219,13 +219,13 @@ export class Trainer<B, M extends TrainedModel> {
   }
 
   /** Loss and what else the task measures, over all batches; no dropout, nothing is updated. */
-  evaluate(batches: Iterable<B>): Promise<Evaluation> {
+  evaluate(batches: Iterable<B> | AsyncIterable<B>): Promise<Evaluation> {
     const { device, task, policy, seed } = this.spec;
     return this.evaluating(async () => {
       const pass = evaluationPass(policy, seed);
       const total = { count: 0, loss: 0, correct: 0 };
       let judged = false;
-      for (const batch of batches) {
+      for await (const batch of batches) {
         const { count, loss, correct } = await device.step(() =>
           device.tape.without(() => task.measure(batch, pass)),
         );

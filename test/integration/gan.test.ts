@@ -45,7 +45,7 @@ describe("a run of a GAN", () => {
     const { code, stdout, stderr } = await inPlace([...training("whole", 5), "--json"]);
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(/images {3}fashion-mnist, 40 to train and 20 to validate/);
-    expect(stderr).toMatch(/step 5\/5 · discriminator -?[\d.]+ · generator -?[\d.]+ · .* images\/s/);
+    expect(stderr).toMatch(/step 5\/5 · discriminator -?[\d.]+ · generator -?[\d.]+ · .* samples\/s/);
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({ recipe: "fashion-mnist-gan", steps: 5, optimizer: "madam" });
     expect(Object.keys(result.validation)).toEqual(["loss"]);

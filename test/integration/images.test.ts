@@ -37,7 +37,7 @@ const training = (output: string, steps: number, ...more: readonly string[]): st
 ]; // prettier-ignore
 
 describe("a run on images", () => {
-  it("says accuracy and images a second, and can be scored", async () => {
+  it("says accuracy and samples a second, and can be scored", async () => {
     const { code, stdout, stderr } = await inPlace([...training("whole", 6), "--json"]);
     expect(stderr).toMatch(/images {3}fashion-mnist, 60 to train and 25 to validate/);
     expect(stderr).toMatch(/step 2: validation loss [\d.]+, accuracy [\d.]+ %/);
@@ -62,7 +62,7 @@ describe("a run on images", () => {
       /<img alt="[^"]+, taken for [^"]+" width="84" height="84" src="data:image\/png;base64,/,
     );
     expect(html).toContain("<th>Ankle boot</th>");
-    expect(html).toContain("images a second");
+    expect(html).toContain("samples a second");
   });
 
   it("goes on as if it had never stopped", async () => {
@@ -96,7 +96,9 @@ describe("wrong use", () => {
     expect(await fault(...training("no", 1, "--model=convnett"))).toMatch(
       /convnett" \(did you mean "convnet"/,
     );
-    expect(await fault(...training("no", 1, "--data=a.txt"))).toMatch(/unknown key "data.path"/);
+    expect(await fault(...training("no", 1, "--data=a.txt"))).toMatch(
+      /"data.path" is given, but "data.name" is "fashion-mnist"/,
+    );
     expect(await fault(...training("no", 1, "--task=sound"))).toMatch(/"task" is "sound"/);
     expect(await fault(...training("no", 1, "--data.mean=[0,1]"))).toMatch(
       /"data.mean" has 2 numbers, wants 1/,
