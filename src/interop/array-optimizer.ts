@@ -150,7 +150,7 @@ export class ArrayOptimizer {
     const program = new ArrayProgram(ops, { inputs: base, uniforms });
     const w = input("w", "f32");
     const plain = input("g", "f32");
-    const g = optimizer.gradient?.({ w, g: plain, uniform: uniformValue }) ?? plain;
+    const g = optimizer.gradient?.({ w, g: plain, uniform: uniformValue }, rule.variant) ?? plain;
     const found: Record<string, T> = {};
     for (const [name, { op, value }] of Object.entries(optimizer.reductions?.(options) ?? {}))
       found[reducedName(name)] = ops.reduce(op, program.evaluate(value({ w, g, uniform: uniformValue })));

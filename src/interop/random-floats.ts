@@ -23,7 +23,7 @@ export function randomFloatsBelow(value: Value): Value[] {
 /**
  * The numbers of a node of {@link randomFloatsBelow}.
  *
- * @throws ArrayProgramError for more than words that are shifted.
+ * @throws ArrayProgramError for what words cannot be joined by.
  */
 export function randomFloats({ node, type }: Value, words: Words): Float32Array {
   if (node.kind === "unary" && node.op === "toF32") return Float32Array.from(integers(node.x, words));
@@ -36,9 +36,24 @@ function integers({ node, type }: Value, words: Words): Int32Array | Uint32Array
     const whole = integers(node.x, words);
     return node.op === "shr" ? shiftedRight(whole, node.by) : whole.map((word) => word << node.by);
   }
+  if (node.kind === "binary" && Object.hasOwn(JOINED, node.op)) {
+    const join = JOINED[node.op];
+    const [a, b] = [integers(node.a, words), node.b.node];
+    if (b.kind === "constant") return a.map((word) => join(word, b.value));
+    const others = integers(node.b, words);
+    return a.map((word, i) => join(word, others[i]));
+  }
   if (node.kind === "unary" && node.op === "asI32") return Int32Array.from(integers(node.x, words));
   throw new ArrayProgramError(`logrung: ${node.kind} of ${type} does not run on another library's arrays`);
 }
+
+/** Modulo 2³², as the arrays that hold the results do. */
+const JOINED: Readonly<Record<string, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  and: (a, b) => a & b,
+  mul: Math.imul,
+  xor: (a, b) => a ^ b,
+};
 
 const shiftedRight = (words: Int32Array | Uint32Array, by: number): Int32Array | Uint32Array =>
   words instanceof Int32Array ? words.map((word) => word >> by) : words.map((word) => word >>> by);

@@ -1,49 +1,27 @@
 /** Normal numbers inside kernels, from random bits. */
-import { f32, type Value } from "./program.ts";
+import type { Value } from "./program.ts";
 
-/** sin φ / φ and cos φ for |φ| ≤ π/4, in powers of φ², highest first: their series, right to 3·10⁻⁹ and 3·10⁻⁸ there. */
-const SINE = [1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1];
-const COSINE = [1 / 40320, -1 / 720, 1 / 24, -1 / 2, 1];
+/** Sums of the bytes at even and at odd places, side by side. */
+const BYTES = 0x00ff00ff;
+/** The mean of a sum of four bytes. */
+const MEAN = 510;
 
-const polynomial = ([first, ...rest]: readonly number[], x: Value): Value =>
-  rest.reduce<Value>((sum, coefficient) => sum.fma(x, coefficient), f32(first));
-
-/** (2 b + 1) / 2²⁴ - offset from the upper 23 bits b: exact, neither 0 nor 1. */
-const fraction = (bits: Value, offset: number): Value =>
-  bits
-    .shr(9)
-    .asI32()
-    .toF32()
-    .fma(2 ** -23, 2 ** -24 - offset);
-
-/** 1 or -1 by the bit at a place. */
-const signAt = (bits: Value, place: number): Value =>
-  bits
-    .shl(31 - place)
-    .shr(31)
-    .asI32()
-    .toF32()
-    .fma(-2, 1);
+/** Of s - 510: what least squares against the normal's own quantiles give, made to have a variance of 1. */
+const [LINEAR, CUBIC] = [3.295968 / 512, 0.7385483 / 512 ** 3];
 
 /**
- * Two independent numbers from the standard normal distribution, by Box and Muller from two words of random bits:
+ * A number from the standard normal distribution, nearly, from a word of random bits with the bytes bᵢ:
  *
- *   r = √(-2 ln u),   z₁ = ± r cos θ,   z₂ = ± r sin θ,   θ uniform in (0, π/2)
+ *   s = b₀ + b₁ + b₂ + b₃ - 510,   z = s (c₁ + c₃ s²)
  *
- * u and θ from the upper 23 bits of each word, the signs from the second word's lowest bits. |z| ≤ 5.8. With
- * φ = θ - π/4, √2 cos θ = cos φ - sin φ and √2 sin θ = cos φ + sin φ. About 35 operations for both, of which one logarithm
- * and one root.
+ * The sum of four uniform numbers is all but normal, and the cubic stretches its tails. Mean 0 and variance 1; the fourth
+ * moment is 2.985 in place of 3, no probability is off by more than 0.0017, and |z| ≤ 4.0, which a normal number exceeds
+ * once in 16,000. One of 1021 values. 11 operations, no logarithm and no root.
  *
- * @source Box and Muller 1958, A note on the generation of random normal deviates.
+ * @source a sum of uniform numbers: Irwin 1927, Hall 1927; the coefficients are our own fit.
  */
-export function normalPair(first: Value, second: Value): readonly [Value, Value] {
-  const root = fraction(first, 0).log().neg().sqrt();
-  const angle = fraction(second, 0.5).mul(Math.PI / 2);
-  const square = angle.mul(angle);
-  const sine = polynomial(SINE, square).mul(angle);
-  const cosine = polynomial(COSINE, square);
-  return [
-    root.mul(cosine.sub(sine)).mul(signAt(second, 0)),
-    root.mul(cosine.add(sine)).mul(signAt(second, 1)),
-  ];
+export function normal(bits: Value): Value {
+  const pairs = bits.and(BYTES).add(bits.shr(8).and(BYTES));
+  const sum = pairs.add(pairs.shr(16)).and(0x3ff).asI32().toF32().sub(MEAN);
+  return sum.mul(sum).fma(CUBIC, LINEAR).mul(sum);
 }

@@ -13,6 +13,12 @@ export function randomBits(index: Value, key0: Value, key1: Value): Value {
   return z.xor(z.shr(16));
 }
 
+/** Another 32 random bits, from some that are: z = x · M₀; z ^= z ≫ 15. A bijection, whose bits are far from its argument's. */
+export function furtherBits(bits: Value): Value {
+  const product = bits.mul(randomMultipliers[0]);
+  return product.xor(product.shr(15));
+}
+
 /** A float32 in [0, 1) from 32 random bits: the upper 24, as a fraction. */
 export function uniformFloat(bits: Value): Value {
   return bits

@@ -35,7 +35,7 @@ export function encodeAcrossZero(
   const share = size.mul(2 ** ((rungs - 1) / rungsPerOctave));
   // |x| / ℓ + u ≥ 1: what is at least 2 has the upper exponent bit. Above ℓ the logarithm gives 1 at least.
   const leaves = share.add(fromOneToTwo(upwards)).asU32().shr(30).asI32();
-  return roundToLadder(coding, x, upwards, { least: leaves, exact: true });
+  return roundToLadder(coding, x, upwards, { least: leaves });
 }
 
 /** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */

@@ -28,9 +28,10 @@ export const optimizer: Optimizer = {
     epsilon: numberOf(options, "epsilon"),
     decay: numberOf(options, "weightDecay"),
   }),
-  gradient: ({ w, g, uniform }) => w.fma(uniform("decay"), g),
-  update: ({ w, m, v, uniform }) => ({
-    kind: "additive",
-    value: w.sub(m.div(v.sqrt().add(uniform("epsilon"))).mul(uniform("lr"))),
+  gradient: ({ w, g, uniform }, { options }) => (options.weightDecay === 0 ? g : w.fma(uniform("decay"), g)),
+  update: ({ m, v, uniform }) => ({
+    kind: "steps",
+    rate: uniform("lr"),
+    step: m.div(v.sqrt().add(uniform("epsilon"))),
   }),
 }; // prettier-ignore

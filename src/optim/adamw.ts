@@ -27,8 +27,10 @@ export const optimizer: Optimizer = {
     epsilon: numberOf(options, "epsilon"),
     decay: lr * numberOf(options, "weightDecay"),
   }),
-  update({ w, m, v, uniform }) {
-    const step = m.div(v.sqrt().add(uniform("epsilon"))).mul(uniform("lr"));
-    return { kind: "additive", value: w.sub(w.fma(uniform("decay"), step)) };
-  },
+  update: ({ m, v, uniform }, { options }) => ({
+    kind: "steps",
+    ...(options.weightDecay === 0 ? {} : { decay: uniform("decay") }),
+    rate: uniform("lr"),
+    step: m.div(v.sqrt().add(uniform("epsilon"))),
+  }),
 };

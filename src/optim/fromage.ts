@@ -23,10 +23,10 @@ export const optimizer: Optimizer = {
     weights: { op: "sum", value: ({ w }) => w.mul(w) },
     gradients: { op: "sum", value: ({ g }) => g.mul(g) },
   }),
-  update({ w, g, reduced, uniform }) {
+  update({ g, reduced, uniform }) {
     const [weights, gradients] = [reduced("weights").sqrt(), reduced("gradients").sqrt()];
     const ratio = select(weights.mul(gradients).gt(0), weights.div(gradients), 1);
-    const step = g.mul(ratio).mul(uniform("lr"));
-    return { kind: "additive", value: w.sub(step).mul(uniform("shrink")) };
+    const shrink = uniform("shrink");
+    return { kind: "steps", decay: shrink.neg().add(1), rate: ratio.mul(uniform("lr")).mul(shrink), step: g };
   },
 }; // prettier-ignore

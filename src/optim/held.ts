@@ -1,8 +1,8 @@
 /** How a number of the optimiser lies in memory: its storage, its scale, and its steps on a ladder. */
 import { format as formatOf, type ScalarFormat } from "../formats/index.ts";
 import { codeStorage, decodeValue, encodeValue } from "../kernels/codec.ts";
-import { roundsInStep, roundToLadder } from "../kernels/codec/ladder-step.ts";
-import { select, type StorageType, type Value } from "../kernels/program.ts";
+import { roundsInStep, roundToLadder, type InLadder } from "../kernels/codec/ladder-step.ts";
+import { i32, select, type StorageType, type Value } from "../kernels/program.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 
 /** null is float32. */
@@ -28,16 +28,20 @@ export const readHeld = (held: Held, stored: Value): Value =>
  * What memory is to hold for a value at scale 1. Stochastic rounding to a ladder is that of {@link roundToLadder}.
  *
  * @param scale what to divide x by first, a constant. Default 1.
+ * @param known what the caller knows of x, or does not mind.
  */
-export function writeHeld(held: Held, x: Value, bits?: Value, scale = 1): Value {
+export function writeHeld(held: Held, x: Value, bits?: Value, scale = 1, known: Known = {}): Value {
   const scaled = (): Value => (scale === 1 ? x : x.mul(1 / scale));
   if (!held) return scaled();
   const format = formatOf(held.format);
   const { coding } = format;
   if (held.rounding === "stochastic" && bits && coding.kind === "ladder" && roundsInStep(coding))
-    return roundToLadder(coding, x, bits, { octaves: -Math.log2(scale) });
+    return roundToLadder(coding, x, bits, { octaves: -Math.log2(scale), ...known });
   return encodeValue(format, scaled(), held.rounding, bits);
 }
+
+/** What saves work where it holds, and is ignored by formats that have no use for it. */
+export type Known = Pick<InLadder, "nan" | "positive">;
 
 /** A logarithmic ladder as a rule climbs it. */
 export interface Ladder {
@@ -46,6 +50,8 @@ export interface Ladder {
   /** Magnitude fields of the lowest rung that is not zero, and of the top. */
   readonly lowest: number;
   readonly highest: number;
+  /** Whether a sign bit lies above the magnitude field. */
+  readonly signed: boolean;
   /** Whether the magnitude field 0 is zero. */
   readonly hasZero: boolean;
 }
@@ -54,29 +60,31 @@ export interface Ladder {
 export function ladderOf({ coding }: ScalarFormat): Ladder | null {
   if (coding.kind === "natural-ladder") {
     const highest = 2 ** coding.magnitudeBits - 1;
-    return { octavesPerRung: coding.step * Math.LOG2E, lowest: 0, highest, hasZero: false };
+    return { octavesPerRung: coding.step * Math.LOG2E, lowest: 0, highest, signed: true, hasZero: false };
   }
   if (coding.kind !== "ladder") return null;
-  return { octavesPerRung: 1 / coding.rungsPerOctave, lowest: 1, highest: coding.rungs, hasZero: true };
+  const { rungsPerOctave, rungs, signed } = coding;
+  return { octavesPerRung: 1 / rungsPerOctave, lowest: 1, highest: rungs, signed, hasZero: true };
 }
 
 export const ladderHeld = (held: Held): Ladder | null => (held ? ladderOf(formatOf(held.format)) : null);
 
+/** k (i32): the code without its sign. */
+export const magnitudeOf = ({ signed, highest }: Ladder, code: Value): Value =>
+  (signed ? code.and(highest) : code).asI32();
+
 /** k ← clamp(k + delta, lowest, highest); the sign above it stays, and so does zero. */
-export function climb({ lowest, highest, hasZero }: Ladder, code: Value, delta: Value): Value {
-  const moved = onRung({ lowest, highest }, code, delta);
-  return hasZero ? select(code.and(highest).ne(0), moved, code) : moved;
+export function climb(ladder: Ladder, code: Value, delta: Value): Value {
+  const { lowest, highest, hasZero, signed } = ladder;
+  const before = magnitudeOf(ladder, code);
+  const moved = before.add(delta).max(lowest).min(highest);
+  const k = (hasZero ? select(before.eq(0), i32(0), moved) : moved).asU32();
+  return signed ? k.or(code.and(highest + 1)) : k;
 }
 
 /** The same, but from zero it steps onto the ladder. */
-export function onRung(
-  { lowest, highest }: Pick<Ladder, "lowest" | "highest">,
-  code: Value,
-  delta: Value,
-): Value {
-  const k = code.and(highest).asI32().add(delta).max(lowest).min(highest);
-  return k.asU32().or(code.and(highest + 1));
-}
+export const onRung = (ladder: Ladder, code: Value, delta: Value): Value =>
+  climb({ ...ladder, hasZero: false }, code, delta);
 
 /** Flips the sign of x by the code's sign bit, which lies just above the magnitude field. */
 export function bySignBit({ highest }: Ladder, code: Value, x: Value): Value {

@@ -25,8 +25,10 @@ export const optimizer: Optimizer = {
     mix: numberOf(options, "beta1"),
     decay: lr * numberOf(options, "weightDecay"),
   }),
-  update({ w, g, field, uniform }) {
-    const mixed = field("m").before.sub(g).fma(uniform("mix"), g);
-    return { kind: "additive", value: w.sub(w.fma(uniform("decay"), signOf(mixed).mul(uniform("lr")))) };
-  },
+  update: ({ g, field, uniform }, { options }) => ({
+    kind: "steps",
+    ...(options.weightDecay === 0 ? {} : { decay: uniform("decay") }),
+    rate: uniform("lr"),
+    step: signOf(field("m").before.sub(g).fma(uniform("mix"), g)),
+  }),
 }; // prettier-ignore

@@ -1,6 +1,7 @@
 /** LMD: log-normal multiplicative dynamics. */
-import { normalPair } from "../kernels/normal.ts";
+import { normal } from "../kernels/normal.ts";
 import type { Value } from "../kernels/program.ts";
+import { furtherBits } from "../kernels/random.ts";
 import { normalisedGradient } from "./normalised-gradient.ts";
 import { numberOf, type Options } from "./options.ts";
 import type { Optimizer, StateFields, UpdateScope } from "./optimizer.ts";
@@ -19,6 +20,9 @@ function floorOf(options: Options, rms: number): number {
 /** e^(-σ²/2): what a log-normal number's median is of its mean. */
 const medianOfMean = (options: Options): number => Math.exp(-(numberOf(options, "deviation") ** 2) / 2);
 
+/** More than five deviations of the logarithm at σ = 1. */
+const MOST_OCTAVES = 8;
+
 /** First values of one side: (max(±w, 0) + c) · e^(-σ²/2), so that the mean of the sampled weight is w. */
 function initialPart(options: Options, side: 1 | -1) {
   return (weights: ArrayLike<number>): Float32Array => {
@@ -36,18 +40,12 @@ const directions: Readonly<Record<string, (scope: UpdateScope) => Value>> = {
 };
 
 /** R of one side, `side` · w the part's share in the weight; everything in logarithms of the part. */
-const regularisers: Readonly<Record<string, (scope: UpdateScope, part: Value, side: 1 | -1) => Value>> = {
-  // Bounded below: formats with a zero may round a part to it.
-  kl: ({ field }, part) =>
-    part
-      .div(field("prior").value)
-      .max(2 ** -64)
-      .log2()
-      .mul(Math.LN2),
+const regularisers: Readonly<Record<string, (scope: UpdateScope, part: string, side: 1 | -1) => Value>> = {
+  kl: ({ field, octaves }, part) => octaves(part).sub(field("prior").value.log2()).mul(Math.LN2),
   decay: ({ uniform }) => uniform("one"),
   l2: ({ w, field }, part, side) =>
     w
-      .mul(part)
+      .mul(field(part).before)
       .mul(side)
       .div(field("prior").value.mul(field("prior").value)),
 };
@@ -118,16 +116,18 @@ export const optimizer: Optimizer = {
     // In evaluation the mean: e^(σ²/2).
     const mean = noise.neg().add(1).mul(uniform("meanOctaves"));
     const deviation = uniform("deviation").mul(noise);
-    const [p, q] = normalPair(bits(0), bits(1)).map((z) => z.fma(deviation, mean).exp2());
+    const word = bits(0);
+    const [p, q] = [word, furtherBits(word)].map((each) =>
+      normal(each).fma(deviation, mean).clamp(-MOST_OCTAVES, MOST_OCTAVES).exp2());
     return part("plus").mul(p).sub(part("minus").mul(q));
   },
   update(scope, { options }) {
-    const { field, uniform } = scope;
+    const { uniform } = scope;
     const step = directions[String(options.direction)](scope).mul(uniform("octaves"));
     const regulariser = options.regulariser === "none" ? null : regularisers[String(options.regulariser)];
     const change = (name: string, side: 1 | -1) => {
       const moved = side === 1 ? step : step.neg();
-      const octaves = regulariser ? regulariser(scope, field(name).before, side).fma(uniform("pull"), moved) : moved;
+      const octaves = regulariser ? regulariser(scope, name, side).fma(uniform("pull"), moved) : moved;
       return { kind: "multiplicative", octaves } as const;
     };
     return { kind: "none", parts: { plus: change("plus", 1), minus: change("minus", -1) } };

@@ -44,18 +44,21 @@ export function moments(fields: readonly HeldField[], scope: MomentScope): Momen
       const rooted = fields.some(
         ({ unit: of }) => typeof of === "object" && of.kind === "root" && of.of === name,
       );
-      const moment = secondMoment({ name, field, held, unit }, scope, rooted);
-      seconds.set(name, moment);
-      values.set(name, moment);
-      outputs[name] = output(storageOf(held), moment.code);
+      const second = secondMoment({ name, field, held, unit }, scope, rooted);
+      seconds.set(name, second);
+      values.set(name, second);
+      outputs[name] = output(storageOf(held), second.code);
     } else if (field.role === "first") {
-      const { code, ...moment } = firstMoment({ name, field, held, unit }, scope, seconds);
-      values.set(name, moment);
+      const { code, ...first } = firstMoment({ name, field, held, unit }, scope, seconds);
+      values.set(name, first);
       outputs[name] = output(storageOf(held), code);
     }
   }
   return { values, outputs };
 }
+
+/** A gradient that is no number leaves no trace in a code but its size: as if it were infinite. */
+const moment = { nan: "infinity" } as const;
 
 /** v ← v + rate (g² - v). @param rooted whether its root is read anyway, and so is the cheaper way to it. */
 function secondMoment(field: HeldField<SecondMoment>, scope: MomentScope, rooted: boolean): Second {
@@ -68,7 +71,13 @@ function secondMoment(field: HeldField<SecondMoment>, scope: MomentScope, rooted
     .mul(g)
     .sub(before)
     .fma(uniform(`${name}.rate`), before);
-  return { field, before, value, root, code: writeHeld(held, value, bits(name), scale) };
+  return {
+    field,
+    before,
+    value,
+    root,
+    code: writeHeld(held, value, bits(name), scale, { ...moment, positive: true }),
+  };
 }
 
 /** What a second moment is a multiple of. */
@@ -110,7 +119,7 @@ function firstStorage(
     const inverse = f32(largest).div(value);
     return {
       before: stored.mul(before.mul(1 / largest)),
-      write: (fresh, bits) => writeHeld(held, fresh.mul(inverse), bits),
+      write: (fresh, bits) => writeHeld(held, fresh.mul(inverse), bits, 1, moment),
     };
   }
   const second = seconds.get(unit.of);
@@ -123,7 +132,7 @@ const times = (x: Value, factor: number): Value => (factor === 1 ? x : x.mul(fac
 const constantUnit =
   (held: Held, unit: number): FirstStorage["write"] =>
   (fresh, bits) =>
-    writeHeld(held, fresh, bits, unit);
+    writeHeld(held, fresh, bits, unit, moment);
 
 /** In units of the root of a second moment as stored: where both lie on ladders their rungs are subtracted. */
 function rootedUnit(held: Held, top: number, { field, code }: Second): FirstStorage["write"] {
@@ -131,5 +140,5 @@ function rootedUnit(held: Held, top: number, { field, code }: Second): FirstStor
   const ladders = rootedLadders(held, field.held);
   if (ladders) return (fresh, bits) => writeRooted({ ...ladders, times: top, scale }, fresh, code, bits);
   const inverse = storedInverseRoot(field.held, code, scale).mul(1 / top);
-  return (fresh, bits) => writeHeld(held, fresh.mul(inverse), bits);
+  return (fresh, bits) => writeHeld(held, fresh.mul(inverse), bits, 1, moment);
 }

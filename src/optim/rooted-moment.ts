@@ -44,5 +44,5 @@ export function writeRooted(
 ): Value {
   const octaves = second.rungs / (2 * second.rungsPerOctave) - Math.log2(times) - Math.log2(scale) / 2;
   const less = ofSecond.shl(22 - Math.log2(second.rungsPerOctave)).asI32();
-  return roundToLadder(first, m, bits, { octaves, less });
+  return roundToLadder(first, m, bits, { octaves, less, nan: "infinity" });
 }

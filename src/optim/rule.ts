@@ -60,7 +60,7 @@ export function gradientOf(rule: Rule, scope: Values, w: Value): Value {
   const decoded = gradient ? decodeValue(formatOf(gradient.format), scope.g).mul(scope.gScale) : scope.g;
   const gained = decoded.mul(scope.gain);
   const g = rule.clips ? gained.clamp(scope.clip.neg(), scope.clip) : gained;
-  return rule.optimizer.gradient?.({ w, g, uniform: (name) => scope[name] }) ?? g;
+  return rule.optimizer.gradient?.({ w, g, uniform: (name) => scope[name] }, rule.variant) ?? g;
 }
 
 /** The value of a weight or part as it lies in memory. */

@@ -65,9 +65,11 @@ describe("rung", () => {
     let top = await bench.top();
     const m = codes.map(() => 0);
     const v = codes.map(() => 0);
+    let undecided = 0;
     for (let t = 1; t <= 200; t++) {
       const g = gradientAt(t, codes.length);
       const before = top;
+      const open = new Map<number, number>();
       const most = Math.max(...codes.map((code) => code & 127));
       top *= most > 125 ? f(2 ** 0.25) : most < 117 ? f(2 ** -0.25) : 1; // constants are float32
       for (let i = 0; i < codes.length; i++) {
@@ -81,12 +83,22 @@ describe("rung", () => {
         const leaves = Math.abs(x) / lowest + (u >>> 9) * 2 ** -23 >= 1;
         const near = leaves ? (x < 0 ? 129 : 1) : 0;
         codes[i] = Math.abs(x) < lowest ? near : encode(x, "stochastic", u);
+        // Where u comes within 1/2000 of a rung of the decision it may fall either way.
+        const decision = 16 * Math.log2(Math.abs(x)) + 1 + u * 2 ** -32;
+        if (Math.abs(decision - Math.round(decision)) < 1 / 1000) open.set(i, Math.round(decision) + 126);
       }
       await bench.step(g, t);
-      expect(await bench.codes()).toEqual(codes);
+      const found = await bench.codes();
+      for (const [i, rung] of open) {
+        expect(Math.abs((found[i] & 127) - rung + 0.5)).toBe(0.5);
+        codes[i] = found[i];
+        undecided++;
+      }
+      expect(found).toEqual(codes);
       expect(await bench.top()).toBe(top);
     }
     expect(new Set(codes).size).toBeGreaterThan(20);
+    expect(undecided).toBeLessThan(60); // of 9600
   });
 
   it("walks through zero at about its mean pace, in steps smaller than the lowest rung", async () => {

@@ -56,8 +56,10 @@ export const optimizer: Optimizer = {
   }),
   clampScale: (options) => numberOf(options, "scale"),
   reductions: () => ({ largest: { op: "max", value: ({ w }) => w.abs() } }),
-  update({ w, m, v, uniform }) {
-    const step = m.div(v.sqrt().add(uniform("epsilon"))).mul(uniform("lr"));
-    return { kind: "additive", value: w.sub(w.fma(uniform("decay"), step)) };
-  },
+  update: ({ m, v, uniform }, { options }) => ({
+    kind: "steps",
+    ...(options.weightDecay === 0 ? {} : { decay: uniform("decay") }),
+    rate: uniform("lr"),
+    step: m.div(v.sqrt().add(uniform("epsilon"))),
+  }),
 }; // prettier-ignore

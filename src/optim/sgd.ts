@@ -39,9 +39,10 @@ export const optimizer: Optimizer = {
     momentum: numberOf(options, "momentum"),
     decay: numberOf(options, "weightDecay"),
   }),
-  gradient: ({ w, g, uniform }) => w.fma(uniform("decay"), g),
-  update({ w, g, m, uniform }, { options }) {
-    const step = nesterov(options) ? m.fma(uniform("momentum"), g) : m;
-    return { kind: "additive", value: w.sub(step.mul(uniform("lr"))) };
-  },
+  gradient: ({ w, g, uniform }, { options }) => (options.weightDecay === 0 ? g : w.fma(uniform("decay"), g)),
+  update: ({ g, m, uniform }, { options }) => ({
+    kind: "steps",
+    rate: uniform("lr"),
+    step: nesterov(options) ? m.fma(uniform("momentum"), g) : m,
+  }),
 }; // prettier-ignore

@@ -22,8 +22,10 @@ export const optimizer: Optimizer = {
     return decay > 0 ? { m: { role: "first", form: "mean", decay } } : {};
   },
   uniforms: (options, lr) => ({ lr, decay: lr * numberOf(options, "weightDecay") }),
-  update: ({ w, m, uniform }) => ({
-    kind: "additive",
-    value: w.sub(w.fma(uniform("decay"), signOf(m).mul(uniform("lr")))),
+  update: ({ m, uniform }, { options }) => ({
+    kind: "steps",
+    ...(options.weightDecay === 0 ? {} : { decay: uniform("decay") }),
+    rate: uniform("lr"),
+    step: signOf(m),
   }),
 }; // prettier-ignore

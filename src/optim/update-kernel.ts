@@ -17,7 +17,7 @@ import {
   type Rule,
   type Values,
 } from "./rule.ts";
-import { boundOf, changed, weightScope } from "./weight-change.ts";
+import { boundOf, changed, octavesOf, weightScope } from "./weight-change.ts";
 
 /** How many bits a stored number's random word is shifted by; see {@link wordOf}. */
 const shifts = [0, 10, 20];
@@ -84,6 +84,7 @@ export function updateKernel(rule: Rule): PointwiseKernel {
       m,
       v,
       field,
+      octaves: (part) => octavesOf(rule, scope, part),
       reduced,
       scale: boundOf(rule, scope),
       bits,

@@ -9,7 +9,9 @@ import {
   climb,
   isScaled,
   largestOf,
+  magnitudeOf,
   ladderHeld,
+  readHeld,
   storageOf,
   writeHeld,
   type Held,
@@ -33,6 +35,21 @@ export function boundOf({ precision: { weight } }: Rule, { scale }: Values): Val
   return largest === 1 ? scale : scale.mul(largest);
 }
 
+/** log₂ of a number that is not negative; of 0 at least a rung below the lowest, -64 off the ladder. */
+export function octavesOf(rule: Rule, scope: Values, name: string): Value {
+  const held = rule.precision.weight;
+  const ladder = ladderHeld(held);
+  if (!ladder)
+    return weightValue(held, scope[name], scope.scale)
+      .max(2 ** -64)
+      .log2();
+  const { octavesPerRung, highest } = ladder;
+  const top = boundOf(rule, scope).log2();
+  return magnitudeOf(ladder, scope[name])
+    .toF32()
+    .fma(octavesPerRung, top.sub(highest * octavesPerRung));
+}
+
 export function weightScope(rule: Rule, scope: Values): Pick<UpdateScope, "w" | "bySign"> {
   const { precision, optimizer } = rule;
   if (optimizer.materialise) return { w: scope.w, bySign: (x) => x.mul(signOf(scope.w)) };
@@ -47,21 +64,42 @@ export function weightScope(rule: Rule, scope: Values): Pick<UpdateScope, "w" | 
 export function changed(rule: Rule, change: Change, scope: Values, name: string, bits: Value): Output {
   const held = rule.precision.weight;
   const storage = storageOf(held);
-  const scale = scalesOf(rule, scope);
   const ladder = ladderHeld(held);
   if (change.kind === "multiplicative" && held && ladder) {
-    const whole = rungsOf(held, ladder, change, movesScale(rule) ? scale : null, bits);
+    const moved = movesScale(rule) ? scalesOf(rule, scope) : null;
+    const whole = rungsOf(held, ladder, change, moved, bits);
     return output(storage, climb(ladder, scope[name], whole));
   }
-  const old = weightValue(held, scope[name], scale.before);
-  const value =
-    change.kind === "additive"
-      ? change.value
-      : bounded(old.mul(times(change.octaves, change.unit ?? 1).exp2()), boundOf(rule, scope));
-  const unit = isScaled(held) ? value.mul(f32(1).div(scale.value)) : value;
-  if (change.kind === "additive" && held && ladder)
+  const unit = unitOf(rule, change, scope, name);
+  if (change.kind !== "multiplicative" && held && ladder)
     return output(storage, encodeAcrossZero(formatOf(held.format), held, unit, bits));
   return output(storage, writeHeld(held, unit, bits));
+}
+
+/** A changed value as a multiple of what codes are multiples of. */
+function unitOf(rule: Rule, change: Change, scope: Values, name: string): Value {
+  const held = rule.precision.weight;
+  const scale = scalesOf(rule, scope);
+  if (change.kind === "steps" && isScaled(held)) {
+    const inverse = f32(1).div(scale.value);
+    const before = readHeld(held, scope[name]);
+    const rate = change.rate.mul(inverse).neg();
+    const moves = movesScale(rule);
+    if (!change.decay && !moves) return change.step.fma(rate, before);
+    const kept = change.decay ? f32(1).sub(change.decay) : f32(1);
+    return before.fma(moves ? kept.mul(scale.before).mul(inverse) : kept, change.step.mul(rate));
+  }
+  const value = valueOf(rule, change, scope, name);
+  return isScaled(held) ? value.mul(f32(1).div(scale.value)) : value;
+}
+
+function valueOf(rule: Rule, change: Change, scope: Values, name: string): Value {
+  if (change.kind === "additive") return change.value;
+  const old = weightValue(rule.precision.weight, scope[name], scalesOf(rule, scope).before);
+  if (change.kind === "multiplicative")
+    return bounded(old.mul(times(change.octaves, change.unit ?? 1).exp2()), boundOf(rule, scope));
+  const step = change.step.mul(change.rate);
+  return old.sub(change.decay ? old.fma(change.decay, step) : step);
 }
 
 const bounded = (w: Value, top: Value): Value => w.clamp(top.neg(), top);

@@ -45,13 +45,6 @@ const backends = {
   reference: async () => createReferenceBackend(),
 };
 
-it.each(["wasm", "reference"] as const)("rounds exactly as the format does, on %s", async (backend) => {
-  const { encode } = ladderOf("lns8-g16");
-  const codes = await codesOf(await backends[backend](), "lns8-g16", values, noise, { exact: true });
-  const own = Array.from(values, (x, i) => encode(x, "stochastic", noise[i]));
-  expect(codes).toEqual(own.map((code) => (code === 128 ? 0 : code)));
-});
-
 it.each([
   ["lns8-g16", 1 / 1000],
   ["lns8-g8", 1 / 400],
@@ -60,6 +53,7 @@ it.each([
   const { coding, decode, encode } = ladderOf(name);
   const own = Array.from(values, (x, i) => encode(x, "stochastic", noise[i]));
   const codes = await codesOf(await backends.wasm(), name, values, noise, {});
+  expect(await codesOf(await backends.reference(), name, values, noise, {})).toEqual(codes);
   const off = codes.map((code, i) => (code & coding.rungs) - (own[i] & coding.rungs));
   expect(off.every((d) => Math.abs(d) <= 1)).toBe(true);
   expect(off.filter((d) => d !== 0).length).toBeLessThan(2 * share * SIZE);

@@ -1,8 +1,7 @@
 /** Stochastic rounding to a ladder within a longer computation, in fewer operations than the format's own. */
 import type { LadderCoding } from "../../formats/format.ts";
-import { log2Accuracy, roundingMagic, roundingMagicBits } from "../../formats/log2-fixed.ts";
+import { roundingMagic, roundingMagicBits } from "../../formats/log2-fixed.ts";
 import { f32, select, u32, type Value } from "../program.ts";
-import { log2FixedPlus } from "./log2.ts";
 
 /** A logarithm by fused operations; see {@link Log2Accuracy} in `src/formats/log2-fixed.ts` for the grain. */
 interface FusedLog2 {
@@ -37,8 +36,10 @@ export interface InLadder {
   readonly less?: Value;
   /** The least magnitude field (i32). Default 0. */
   readonly least?: Value;
-  /** Take the logarithm as the format does, so that codes are equal to its own. Default false. */
-  readonly exact?: boolean;
+  /** What NaN counts as; infinity costs nothing. Default zero. */
+  readonly nan?: "zero" | "infinity";
+  /** Whether x is known to be no less than +0. Default false. */
+  readonly positive?: boolean;
 }
 
 /**
@@ -46,46 +47,53 @@ export interface InLadder {
  *
  *   k = clamp(⌊γ (log₂|x| + octaves - less) + u⌋ + K, least, K)
  *
- * Unless `exact`, equal to the format's stochastic rounding except where u comes within 1/500 (γ ≤ 8) or 1/2000 of a
- * rung of the decision. As there, a value on a rung stays there, and NaN becomes code 0. What becomes zero has no sign.
- * Magnitudes below 2^-126 count as less than they are.
+ * Equal to the format's stochastic rounding except where u comes within 1/500 (γ ≤ 8) or 1/2000 of a rung of the
+ * decision. As there, a value on a rung stays there. What becomes zero has no sign. Magnitudes below 2^-126 count as less
+ * than they are.
  */
 export function roundToLadder(
   { signed, rungs, rungsPerOctave }: LadderCoding,
   x: Value,
   noise: Value,
-  { octaves = 0, less, least, exact = false }: InLadder = {},
+  { octaves = 0, less, least, nan = "zero", positive = false }: InLadder = {},
 ): Value {
   const bits = x.asI32();
-  const magnitude = signed ? bits.and(0x7fffffff) : bits.max(0);
-  const accuracy = exact ? log2Accuracy(rungsPerOctave) : rungsPerOctave > 8 ? fine : coarse;
-  const { coefficients, grain } = accuracy;
+  const magnitude = positive ? bits : signed ? bits.and(0x7fffffff) : bits.max(0);
+  const { coefficients, grain } = rungsPerOctave > 8 ? fine : coarse;
   const shift = 23 - Math.log2(rungsPerOctave);
   const dither = noise
     .shr(32 - shift)
     .and(-grain >>> 0)
     .asI32();
-  const above = Math.round((rungs / rungsPerOctave - 127 + octaves) * 2 ** 23);
-  const offset = (above + grain / 2 - roundingMagicBits) | 0;
-  const log = (exact ? log2FixedPlus : log2Fused)(magnitude, coefficients).add(dither);
+  // Whole rungs are taken off at the end; what is left of the offset is part of the logarithm.
+  const above =
+    Math.round((rungs / rungsPerOctave - 127 + octaves) * 2 ** 23) + grain / 2 - roundingMagicBits;
+  const whole = Math.floor(above / 2 ** shift);
+  const log = log2Fused(magnitude, coefficients, above - whole * 2 ** shift).add(dither);
   const k = (less ? log.sub(less) : log)
-    .add(offset)
+    .asU32()
     .shr(shift)
+    .asI32()
+    .add(whole)
     .max(least ?? 0)
     .min(rungs);
-  const isNumber = magnitude.le(INFINITY_BITS);
-  if (!signed) return select(isNumber, k.asU32(), u32(0));
   // -k has the bit above the magnitude field unless k is 0.
-  const sign = bits.shr(31).and(k.neg()).and(rungs + 1); // prettier-ignore
-  return select(isNumber, k.or(sign).asU32(), u32(0));
+  const sign = signed
+    ? bits
+        .shr(31)
+        .and(k.neg())
+        .and(rungs + 1)
+    : null;
+  const code = (sign ? k.or(sign) : k).asU32();
+  return nan === "zero" ? select(magnitude.le(INFINITY_BITS), code, u32(0)) : code;
 }
 
 const INFINITY_BITS = 0x7f800000;
 
-/** `log2FixedPlus` with another polynomial, to which 1.5 · 2²³ is added by its last operation. */
-function log2Fused(magnitude: Value, coefficients: readonly number[]): Value {
+/** `log2FixedPlus` with another polynomial, to which `more` and 1.5 · 2²³ are added by its last operation. */
+function log2Fused(magnitude: Value, coefficients: readonly number[], more: number): Value {
   const s = magnitude.and(0x7fffff).or(0x3f800000).asF32();
   const [lowest, ...higher] = coefficients;
-  const [top, ...rest] = [lowest + roundingMagic, ...higher].toReversed();
+  const [top, ...rest] = [lowest + roundingMagic + more, ...higher].toReversed();
   return magnitude.add(rest.reduce<Value>((sum, c) => sum.fma(s, c), f32(top)).asI32());
 }

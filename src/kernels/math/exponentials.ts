@@ -21,10 +21,27 @@ export const LN2_LOW: number = Math.LN2 - LN2_HIGH;
  * 2ˣ = 2ⁿ · 2ᶠ, n the integer nearest to x. Exact for integers; below 2⁻¹⁵⁰ it is 0, from 2¹²⁸ on +Inf.
  */
 export function exp2(x: Value): Value {
+  if (isBounded(x)) {
+    const { whole, bits } = nearestInteger(x);
+    return polynomial(x.sub(whole), [1, ...EXP2]).asI32().add(bits.shl(23)).asF32(); // prettier-ignore
+  }
   const inside = x.clamp(-150, 128);
   const { whole, bits } = nearestInteger(inside);
   const f = inside.sub(whole);
   return scale(polynomial(f, [1, ...EXP2]), bits);
+}
+
+/** Whether x was clamped to where 2ˣ is a normal number: one addition to the exponent's bits does then. */
+function isBounded({ node }: Value): boolean {
+  if (node.kind !== "binary" || node.op !== "min" || node.a.node.kind !== "binary") return false;
+  const [below, { op, b: above }] = [node.b.node, node.a.node];
+  return (
+    op === "max" &&
+    below.kind === "constant" &&
+    above.node.kind === "constant" &&
+    below.value <= 126 &&
+    above.node.value >= -125
+  );
 }
 
 /** eˣ = 2ⁿ · eʳ, n the integer nearest to x / ln 2 and r = x - n ln 2. */
