@@ -1,5 +1,5 @@
 /** Random bits inside kernels: the programs of `src/random/random-bits.ts`, equal to it bit for bit. */
-import { randomMultipliers } from "../random/random-bits.ts";
+import { randomMultipliers, spread } from "../random/random-bits.ts";
 import type { Value } from "./program.ts";
 
 /**
@@ -11,6 +11,13 @@ export function randomBits(index: Value, key0: Value, key1: Value): Value {
   const y = x.xor(x.shr(16)).mul(randomMultipliers[0]);
   const z = y.xor(y.shr(15)).xor(key1).mul(randomMultipliers[1]);
   return z.xor(z.shr(16));
+}
+
+/** 32 random bits (u32) of element `index` for roundings. 6 operations beside those that count elements. */
+export function roundingBits(index: Value, key: Value): Value {
+  const x = index.mul(spread).add(key);
+  const y = x.xor(x.shr(15)).mul(randomMultipliers[1]);
+  return y.xor(y.shr(16));
 }
 
 /** Another 32 random bits, from some that are: z = x · M₀; z ^= z ≫ 15. A bijection, whose bits are far from its argument's. */

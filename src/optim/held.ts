@@ -77,7 +77,8 @@ export const magnitudeOf = ({ signed, highest }: Ladder, code: Value): Value =>
 export function climb(ladder: Ladder, code: Value, delta: Value): Value {
   const { lowest, highest, hasZero, signed } = ladder;
   const before = magnitudeOf(ladder, code);
-  const moved = before.add(delta).max(lowest).min(highest);
+  // Bounded by itself first, the change is known to be a small number.
+  const moved = before.add(delta.max(-highest).min(highest)).max(lowest).min(highest); // prettier-ignore
   const k = (hasZero ? select(before.eq(0), i32(0), moved) : moved).asU32();
   return signed ? k.or(code.and(highest + 1)) : k;
 }

@@ -68,7 +68,9 @@ export const optimizer: Optimizer = {
     const rungs = scope.bySign(normalisedGradient(scope)).mul(uniform("factor"));
     if (octavesPerRung !== null) return { kind: "multiplicative", octaves: rungs, unit: octavesPerRung };
     const factor = rungs.nearest().mul(uniform("octavesPerRung")).exp2();
-    const magnitude = w.abs().mul(factor).clamp(scale.mul(uniform("lowest")), scale);
+    // A format that is no ladder may hold a weight a little below the lowest rung: there it stays.
+    const lowest = scale.mul(uniform("lowest")).min(w.abs());
+    const magnitude = w.abs().mul(factor).clamp(lowest, scale);
     return { kind: "additive", value: signOf(w).mul(magnitude) };
   },
 }; // prettier-ignore

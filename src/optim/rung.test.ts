@@ -3,7 +3,7 @@ import { format } from "../formats/index.ts";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 import { normal } from "../random/normal.ts";
-import { randomBits, weylPhase } from "../random/random-bits.ts";
+import { roundingBits, weylPhase } from "../random/random-bits.ts";
 import { streamKey } from "../random/stream.ts";
 import { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -78,7 +78,7 @@ describe("rung", () => {
         const ratio = m[i] / (1 - 0.9 ** t) / (Math.sqrt(v[i] / (1 - 0.99 ** t)) + 1e-8);
         const w = f(decode(codes[i])) * before;
         const x = (w - f(0.05) * ratio - f(0.05 * 0.1) * w) / top;
-        const bits = (randomBits(i, key0, key1) + weylPhase(t)) >>> 0;
+        const bits = (roundingBits(i, key0) + key1 + weylPhase(t)) >>> 0;
         const u = x < 0 ? ~bits >>> 0 : bits;
         const leaves = Math.abs(x) / lowest + (u >>> 9) * 2 ** -23 >= 1;
         const near = leaves ? (x < 0 ? 129 : 1) : 0;
@@ -89,8 +89,8 @@ describe("rung", () => {
       }
       await bench.step(g, t);
       const found = await bench.codes();
-      for (const [i, rung] of open) {
-        expect(Math.abs((found[i] & 127) - rung + 0.5)).toBe(0.5);
+      for (const [i, boundary] of open) {
+        expect(Math.abs((found[i] & 127) - boundary + 0.5)).toBe(0.5);
         codes[i] = found[i];
         undecided++;
       }

@@ -1,7 +1,7 @@
 /** Builds the one pointwise kernel that is a step of an optimiser, for given formats in memory. */
 import { pointwise, type PointwiseKernel } from "../kernels/pointwise.ts";
 import { f32, index, type Value } from "../kernels/program.ts";
-import { randomBits } from "../kernels/random.ts";
+import { roundingBits } from "../kernels/random.ts";
 import { element, scalar, type Output } from "../kernels/signature.ts";
 import { storageOf } from "./held.ts";
 import { moments } from "./moments.ts";
@@ -36,7 +36,9 @@ function wordOf(rule: Rule, scope: Values, word: Value): (name: string) => Value
   return (name) => {
     const place = names.indexOf(name);
     if (place < shifts.length) return word.shl(shifts[place]);
-    return randomBits(index(), scope.key1, scope.key0.add(place)).add(scope.phase);
+    return roundingBits(index(), scope.key0.add(Math.imul(place, 0x632be5ab) >>> 0)).add(
+      scope.phase.add(scope.key1),
+    );
   };
 }
 
@@ -66,7 +68,7 @@ export function updateKernel(rule: Rule): PointwiseKernel {
   } as const;
   return pointwise(`${optimizer.name} step`, inputs, uniforms, (values) => {
     const scope = values as Values;
-    const word = wordOf(rule, scope, randomBits(index(), scope.key0, scope.key1).add(scope.phase));
+    const word = wordOf(rule, scope, roundingBits(index(), scope.key0).add(scope.phase.add(scope.key1)));
     const number = (name: string): FieldValues => ({ before: scope[beforeOf(name)], value: scope[name] });
     const uniform = (name: string): Value => scope[name];
     const { w, bySign } = weightScope(rule, scope);

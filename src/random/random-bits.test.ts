@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomBits, uniformFloat, weylPhase } from "./random-bits.ts";
+import { randomBits, roundingBits, uniformFloat, weylPhase } from "./random-bits.ts";
 import { streamKey } from "./stream.ts";
 
 const COUNT = 1 << 16;
@@ -78,6 +78,36 @@ describe("randomBits", () => {
 
   it("never repeats within a stream", () => {
     expect(new Set(stream(5)).size).toBe(COUNT);
+  });
+});
+
+describe("roundingBits", () => {
+  const roundings = (key: number): Uint32Array =>
+    Uint32Array.from({ length: COUNT }, (_, i) => roundingBits(i, key));
+
+  it("has uniform bytes in every position, and uniform pairs of neighbours", () => {
+    for (let step = 0; step < 8; step++) {
+      const draws = roundings(streamKey(1, "w", step, "test")[0]);
+      for (const shift of [0, 8, 16, 24]) {
+        const [counts, pairs] = [new Uint32Array(256), new Uint32Array(1024)];
+        for (const x of draws) counts[(x >>> shift) & 255]++;
+        for (let i = 1; i < COUNT; i++)
+          pairs[((draws[i - 1] >>> shift) & 31) * 32 + ((draws[i] >>> shift) & 31)]++;
+        expect(Math.abs(chiSquareScore(counts, COUNT))).toBeLessThan(4.5);
+        expect(Math.abs(chiSquareScore(pairs, COUNT - 1))).toBeLessThan(4.5);
+      }
+    }
+  });
+
+  it("is not correlated along the index, nor from key to key, and never repeats", () => {
+    const draws = roundings(streamKey(1, "w", 1, "test")[0]);
+    for (const lag of [1, 2, 3, 4, 8, 64, 100, 128, 1000, 1024, 2000, 4096])
+      expect(Math.abs(correlationScore(draws, draws.subarray(lag)))).toBeLessThan(4.5);
+    for (let step = 2; step < 20; step++)
+      expect(Math.abs(correlationScore(draws, roundings(streamKey(1, "w", step, "test")[0])))).toBeLessThan(
+        4.5,
+      );
+    expect(new Set(draws).size).toBe(COUNT);
   });
 });
 

@@ -21,6 +21,24 @@ export function randomBits(index: number, key0: number, key1: number): number {
 /** The two multipliers of `randomBits`. */
 export const randomMultipliers = [0x7feb352d, 0x846ca68b] as const;
 
+/** An odd number near 2³² / golden ratio. */
+export const spread = 0x9e3779b1;
+
+/**
+ * 32 random bits of element `index` for what is drawn once a tensor and then led on by {@link weylPhase}: the roundings of
+ * an optimiser's state.
+ *
+ *   x = index · G + key;  x ^= x ≫ 15;  x *= M₁;  x ^= x ≫ 16
+ *
+ * The first product is one addition where elements are gone through in order; with it 8 operations less a tensor's
+ * element than `randomBits` takes. Keys shift one sequence, a bijection of the index, to unrelated places.
+ */
+export function roundingBits(index: number, key: number): number {
+  let x = (Math.imul(index, spread) + key) | 0;
+  x = Math.imul(x ^ (x >>> 15), randomMultipliers[1]);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
 /** A float32 in [0, 1) from 32 random bits: the upper 24, as a fraction. */
 export function uniformFloat(bits: number): number {
   return (bits >>> 8) * 2 ** -24;

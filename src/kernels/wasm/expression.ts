@@ -134,6 +134,7 @@ export class Emitter {
       case "unary":
         return this.unary(node.op, node.x, lanes);
       case "binary":
+        if (lanes && isCounted(value)) return lanes.pushLeaf(value);
         this.push(node.a, lanes);
         this.push(node.b, lanes);
         code.op(binaryInstruction(node.op, this.operandType(node)));
@@ -270,6 +271,14 @@ function constantBits({ type, node }: Value): number {
 /** Whether a value is loaded as four times the same. */
 const isLeaf = ({ node }: Value): boolean =>
   node.kind === "constant" || node.kind === "uniform" || node.kind === "input";
+
+/** Whether a value is a multiple of the element's or the column's number: counted along like the number itself. */
+export const isCounted = ({ node }: Value): boolean =>
+  node.kind === "binary" &&
+  node.op === "mul" &&
+  node.a.node.kind === "index" &&
+  node.a.node.axis !== "row" &&
+  node.b.node.kind === "constant";
 
 /** Whether all bits of a value are known to be 0. */
 const isZero = ({ node }: Value): boolean => node.kind === "constant" && Object.is(node.value, 0);

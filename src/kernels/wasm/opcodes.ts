@@ -24,7 +24,8 @@ const PLAIN = {
 const SIMD = {
   "i8x16.swizzle": 0x0e, "i8x16.splat": 0x0f, "i16x8.splat": 0x10, "i32x4.splat": 0x11, "i64x2.splat": 0x12,
   "f32x4.splat": 0x13,
-  "i8x16.eq": 0x23, "i8x16.ne": 0x24, "i32x4.eq": 0x37, "i32x4.ne": 0x38, "i32x4.lt_s": 0x39, "i32x4.lt_u": 0x3a,
+  "i8x16.eq": 0x23, "i8x16.ne": 0x24, "i16x8.eq": 0x2d, "i16x8.ne": 0x2e, "i16x8.lt_s": 0x2f, "i16x8.gt_s": 0x31,
+  "i16x8.le_s": 0x33, "i16x8.ge_s": 0x35, "i32x4.eq": 0x37, "i32x4.ne": 0x38, "i32x4.lt_s": 0x39, "i32x4.lt_u": 0x3a,
   "i32x4.gt_s": 0x3b, "i32x4.gt_u": 0x3c, "i32x4.le_s": 0x3d, "i32x4.le_u": 0x3e, "i32x4.ge_s": 0x3f,
   "i32x4.ge_u": 0x40,
   "f32x4.eq": 0x41, "f32x4.ne": 0x42, "f32x4.lt": 0x43, "f32x4.gt": 0x44, "f32x4.le": 0x45, "f32x4.ge": 0x46,
@@ -37,6 +38,7 @@ const SIMD = {
   "i16x8.extend_low_i8x16_s": 0x87, "i16x8.extend_high_i8x16_s": 0x88, "i16x8.extend_low_i8x16_u": 0x89,
   "i16x8.extend_high_i8x16_u": 0x8a, "i16x8.shl": 0x8b, "i16x8.shr_s": 0x8c, "i16x8.shr_u": 0x8d,
   "i16x8.extadd_pairwise_i8x16_s": 0x7c, "i16x8.add": 0x8e, "i16x8.sub": 0x91, "i16x8.mul": 0x95,
+  "i16x8.neg": 0x81, "i16x8.min_s": 0x96, "i16x8.max_s": 0x98,
   "i32x4.abs": 0xa0, "i32x4.neg": 0xa1, "i32x4.all_true": 0xa3,
   "i32x4.extend_low_i16x8_s": 0xa7, "i32x4.extend_high_i16x8_s": 0xa8, "i32x4.extend_low_i16x8_u": 0xa9,
   "i32x4.extend_high_i16x8_u": 0xaa, "i32x4.shl": 0xab, "i32x4.shr_s": 0xac, "i32x4.shr_u": 0xad,

@@ -1,12 +1,21 @@
 /** The loop of a {@link Pass}: full turns of several vectors, then single vectors for what is left. */
 import type { Value } from "../program.ts";
 import type { Local } from "./assembler.ts";
-import type { Emitter, Lanes } from "./expression.ts";
+import { isCounted, type Emitter, type Lanes } from "./expression.ts";
 import { pushVector } from "./frame.ts";
 import { IndexLanes } from "./index-lanes.ts";
 import { reachable, rootsOf, streamOf, type Pass } from "./pass.ts";
+import { NarrowTail } from "./narrow-tail.ts";
 import { Accumulators } from "./pass-reduction.ts";
-import { Loads, storeLane, storeVectors, type Position, type Stream, type Streams } from "./streams.ts";
+import {
+  Loads,
+  storeHalves,
+  storeLane,
+  storeVectors,
+  type Position,
+  type Stream,
+  type Streams,
+} from "./streams.ts";
 
 /** A function's emitter and the buffers it walks through. */
 export interface Walk {
@@ -23,6 +32,9 @@ function turnWidth(pass: Pass, streams: Iterable<Stream>): number {
   return [...streams].some(({ bytes }) => bytes === 1) ? 4 : 2;
 }
 
+/** Vectors of a turn of sixteen elements. */
+const SIXTEEN = 4;
+
 /** Writes a pass over `count` elements from `position` on. Reductions are held by the emitter afterwards. */
 export function writePass(walk: Walk, pass: Pass, position: Position, count: Local): void {
   new PassWriter(walk, pass, position).write(count);
@@ -38,6 +50,8 @@ class PassWriter {
   private readonly index: IndexLanes;
   private readonly accumulators: Accumulators;
   private readonly masked: boolean;
+  /** Of every store of bytes, what is computed in 16 bits in turns of {@link SIXTEEN} elements. */
+  private readonly tails: readonly (NarrowTail | null)[];
   /** Never set. */
   private readonly nothing: Local;
 
@@ -50,6 +64,11 @@ class PassWriter {
     this.position = position;
     this.used = this.usedStreams(values);
     this.width = turnWidth(pass, this.used);
+    this.tails = pass.stores.map(({ stream, value }) => {
+      if (this.streams.get(stream).bytes > 1 || this.width !== SIXTEEN) return null;
+      const tail = new NarrowTail(emitter, value);
+      return tail.useful ? tail : null;
+    });
     this.index = new IndexLanes(emitter.frame, values, position);
     this.accumulators = new Accumulators(emitter, pass.reductions, this.width);
     const lookups = [...values].some((v) => v.node.kind === "lookup" && emitter.level(v) === 2);
@@ -139,10 +158,15 @@ class PassWriter {
     const { code } = this.emitter.frame;
     const loads = new Loads(code);
     const results = this.pass.stores.map((): Local[] => []);
+    const tails = this.pass.stores.map((_, i) => (width === SIXTEEN ? this.tails[i] : null));
     const vectors = Array.from({ length: width }, (_, u) => this.lanes(u, mask, loads));
-    for (const value of rootsOf(this.pass)) this.emitter.interleave(value, vectors);
+    this.pass.stores.forEach(({ value }, i) => {
+      for (const root of tails[i]?.leaves ?? [value]) this.emitter.interleave(root, vectors);
+    });
+    for (const { value } of this.pass.reductions) this.emitter.interleave(value, vectors);
     vectors.forEach((lanes, u) => {
       this.pass.stores.forEach(({ value }, i) => {
+        if (tails[i]) return;
         const result = code.local("v128");
         this.emitter.push(value, lanes);
         code.set(result);
@@ -150,8 +174,26 @@ class PassWriter {
       });
       this.accumulators.take(u, lanes);
     });
-    this.pass.stores.forEach(({ stream }, i) => store(this.streams.get(stream), results[i]));
-    this.forget([...results.flat(), ...vectors.flatMap(({ done }) => [...done.values()]), ...loads.locals()]);
+    const written = tails.map((tail, i) => tail && this.halves(tail, vectors, loads, results[i]));
+    this.pass.stores.forEach(({ stream }, i) => {
+      const [low, high] = results[i];
+      if (tails[i]) storeHalves(code, this.streams.get(stream), low, high);
+      else store(this.streams.get(stream), results[i]);
+    });
+    const computed = vectors.flatMap(({ done }) => [...done.values()]);
+    const narrow = written.flatMap((locals) => locals ?? []);
+    this.forget([...results.flat(), ...computed, ...narrow, ...loads.locals()]);
+  }
+
+  /** Computes a byte's last operations for the two halves of a turn. @returns all locals that were set. */
+  private halves(tail: NarrowTail, vectors: readonly Lanes[], loads: Loads, results: Local[]): Local[] {
+    const bytes = (value: Value, half: 0 | 1): void =>
+      loads.pushHalf(this.streams.get(streamOf(value) ?? ""), half);
+    return ([0, 1] as const).flatMap((half) => {
+      const { result, locals } = tail.write(half, vectors, bytes);
+      results.push(result);
+      return locals;
+    });
   }
 
   /**
@@ -172,7 +214,7 @@ class PassWriter {
       pushLeaf: (value) => {
         const name = streamOf(value);
         if (name) loads.push(this.streams.get(name), u);
-        else if (value.node.kind === "index") this.index.push(value.node.axis, u);
+        else if (value.node.kind === "index" || isCounted(value)) this.index.push(value, u);
         else throw new RangeError(`logrung: a value of kind ${value.node.kind} cannot be read here`);
       },
     };

@@ -66,6 +66,8 @@ export class Streams {
 export class Loads {
   private readonly code: Code;
   private readonly eights = new Map<Stream, Map<number, Local>>();
+  /** Sixteen bytes, the middle fours in each other's place. */
+  private readonly turned = new Map<Stream, Local>();
 
   constructor(code: Code) {
     this.code = code;
@@ -83,6 +85,16 @@ export class Loads {
     }
   }
 
+  /** Pushes eight bytes of a turn of sixteen in 16 bits each: those of vectors `half` and `half + 2`. */
+  pushHalf(stream: Stream, half: 0 | 1): void {
+    let local = this.turned.get(stream);
+    if (!local) {
+      this.turned.set(stream, (local = this.code.local("v128")));
+      this.code.get(stream.pointer).memory("v128.load").tee(local).get(local).shuffle32(0, 2, 1, 3).set(local); // prettier-ignore
+    }
+    this.code.get(local).op(half === 0 ? "i16x8.extend_low_i8x16_u" : "i16x8.extend_high_i8x16_u");
+  }
+
   /** Pushes one element of a turn as an i32. */
   pushElement({ pointer, bytes, signed }: Stream, element: number): void {
     const load =
@@ -92,7 +104,7 @@ export class Loads {
 
   /** The locals that hold loads shared by two vectors. */
   locals(): Local[] {
-    return [...this.eights.values()].flatMap((halves) => [...halves.values()]);
+    return [...[...this.eights.values()].flatMap((halves) => [...halves.values()]), ...this.turned.values()];
   }
 
   private eight(stream: Stream, half: number): Local {
@@ -134,6 +146,13 @@ export function storeVectors(code: Code, { pointer, bytes }: Stream, vectors: re
     else if (size === 8) code.memoryLane("v128.store64_lane", 0, 4 * first * bytes);
     else code.memoryLane("v128.store32_lane", 0, 4 * first * bytes);
   }
+}
+
+/** Stores sixteen bytes from vectors 0 and 2, and 1 and 3, of a turn, in 16 bits each. */
+export function storeHalves(code: Code, { pointer }: Stream, low: Local, high: Local): void {
+  const narrow = code.local("v128");
+  code.get(pointer).get(low).get(high).op("i8x16.narrow_i16x8_u");
+  code.tee(narrow).get(narrow).shuffle32(0, 2, 1, 3).memory("v128.store"); // prettier-ignore
 }
 
 /**
