@@ -2,7 +2,7 @@
 import type { Value } from "../kernels/program.ts";
 import { rows, type ReduceOp, type RowsKernel } from "../kernels/rows.ts";
 import { element, output, scalar } from "../kernels/signature.ts";
-import { isScaled, largestOf } from "./held.ts";
+import { isScaled, ladderHeld, largestOf, magnitudeOf } from "./held.ts";
 import type { TensorNumber } from "./optimizer.ts";
 import {
   beforeOf,
@@ -27,6 +27,8 @@ export interface ReductionKernels {
 interface Reduced {
   readonly op: ReduceOp;
   readonly value: Value;
+  /** Whether it is a rung: the magnitude of a code. */
+  readonly onRungs?: boolean;
 }
 
 /** null where the rule needs no number of whole tensors. */
@@ -36,9 +38,13 @@ export function reductionKernels(rule: Rule): ReductionKernels | null {
   if (names.length === 0 && numbers.length === 0) return null;
   const uniforms = uniformTypes(rule);
   const ops: Record<string, ReduceOp> = {};
+  const rungs = new Set<string>();
   const partial = rows(`${rule.optimizer.name} reductions`, elementInputs(rule), uniforms, (program) => {
     const all = reductionsOf(rule, program.scope as Readonly<Record<string, Value>>);
-    for (const [name, { op }] of Object.entries(all)) ops[name] = op;
+    for (const [name, { op, onRungs }] of Object.entries(all)) {
+      ops[name] = op;
+      if (onRungs) rungs.add(name);
+    }
     const found = program.reduceAll(all);
     for (const name of names) program.perRow[name] = output("f32", found[name]);
   });
@@ -52,8 +58,12 @@ export function reductionKernels(rule: Rule): ReductionKernels | null {
       Object.fromEntries(names.map((name) => [totalName(name), { op: ops[name], value: scope[name] }])),
     );
     const uniform = (name: string): Value => scope[name];
-    const reduced = (name: string): Value => found[totalName(reducedName(name))];
-    for (const name of names) program.perRow[totalName(name)] = output("f32", found[totalName(name)]);
+    const totalOf = (name: string): Value => {
+      const end = found[totalName(name)];
+      return rungs.has(name) ? weightValue(rule.precision.weight, end.toU32(), scope.scale) : end;
+    };
+    const reduced = (name: string): Value => totalOf(reducedName(name));
+    for (const name of names) program.perRow[totalName(name)] = output("f32", totalOf(name));
     for (const { name, field } of numbers) {
       const stored = scope[name];
       const share = name === "scale" ? largestValue(rule) : 1; // codes are multiples of σ* over their largest
@@ -86,10 +96,27 @@ function reductionsOf(rule: Rule, scope: Readonly<Record<string, Value>>): Recor
   const g = gradientOf(rule, scope, w);
   const uniform = (name: string): Value => scope[name];
   const own = Object.entries(rule.optimizer.reductions?.(rule.options) ?? {}).map(
-    ([name, { op, value }]) => [reducedName(name), { op, value: value({ w, g, uniform }) }] as const,
+    ([name, { op, value }]) =>
+      [reducedName(name), reductionOf(rule, scope, op, value({ w, g, uniform }), w)] as const,
   );
   const largest = runningMoments(rule).map(
     (name) => [reducedName(`${name}.largest`), { op: "max" as const, value: g.abs() }] as const,
   );
   return Object.fromEntries([...own, ...largest]);
+}
+
+/** The largest |w| of codes on a ladder that is a number of the tensor: the largest rung, decoded at the end. */
+function reductionOf(
+  { precision: { weight }, fields }: Rule,
+  scope: Readonly<Record<string, Value>>,
+  op: ReduceOp,
+  value: Value,
+  w: Value,
+): Reduced {
+  const { node } = value;
+  const largest = op === "max" && node.kind === "unary" && node.op === "abs" && node.x === w;
+  const ladder = ladderHeld(weight);
+  const scaled = fields.some(({ name, field }) => name === "scale" && field.role === "number");
+  if (!largest || !ladder || !scaled) return { op, value };
+  return { op, value: magnitudeOf(ladder, scope.w).toF32(), onRungs: true };
 }
