@@ -10,7 +10,7 @@ const ALIGNMENT = 64;
 export class WasmBuffer implements Buffer {
   readonly bytes: number;
   readonly address: number;
-  /** Bytes taken from the heap: the size of its class. */
+  /** Bytes taken from the heap. */
   readonly block: number;
   freed = false;
   constructor(bytes: number, address: number, block: number) {
@@ -20,19 +20,21 @@ export class WasmBuffer implements Buffer {
   }
 }
 
-/**
- * The size a block is rounded up to: multiples of 64 bytes up to 512, then eight sizes an octave, so at most
- * an eighth is wasted and buffers of a training step find the very blocks that the step before gave back.
- */
+/** The size a block is rounded up to: so much more that kernels may read past the end, and whole cache lines. */
 export function blockSize(bytes: number): number {
-  const needed = Math.max(bytes, 1) + PADDING_BYTES;
-  const step = Math.max(ALIGNMENT, 2 ** (Math.floor(Math.log2(needed)) - 3));
-  return Math.ceil(needed / step) * step;
+  return Math.ceil((bytes + PADDING_BYTES) / ALIGNMENT) * ALIGNMENT;
+}
+
+/** What nobody holds, from an address on. */
+interface Gap {
+  address: number;
+  size: number;
 }
 
 /**
- * A growing WebAssembly memory with an allocator: blocks come from lists by size, else from the end.
- * Addresses are multiples of 64. Nothing is merged, so a steady workload neither grows nor fragments.
+ * A growing WebAssembly memory with an allocator: the smallest gap that is large enough, else the end. Gaps that touch
+ * become one. Addresses are multiples of 64. A training step gives back all that it took, and so finds the gaps of the step
+ * before: it neither grows nor fragments.
  */
 export class Heap implements MemoryUse {
   readonly memory: WebAssembly.Memory;
@@ -40,7 +42,8 @@ export class Heap implements MemoryUse {
   bytes = 0;
   peakBytes = 0;
   private end: number;
-  private readonly free = new Map<number, number[]>();
+  /** By address. None lies at the end. */
+  private readonly gaps: Gap[] = [];
   private readonly live = new Set<WasmBuffer>();
 
   /**
@@ -68,8 +71,9 @@ export class Heap implements MemoryUse {
     if (!Number.isSafeInteger(bytes) || bytes < 0)
       throw new RangeError(`logrung: allocate of ${bytes} bytes, wants a count`);
     const block = blockSize(bytes);
-    const buffer = this.recycled(bytes, block) ?? this.fresh(bytes, block) ?? this.larger(bytes, block);
-    if (!buffer) throw this.exhausted(bytes);
+    const address = this.fromGap(block) ?? this.fromEnd(block);
+    if (address === undefined) throw this.exhausted(bytes);
+    const buffer = new WasmBuffer(bytes, address, block);
     this.live.add(buffer);
     this.bytes += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.bytes);
@@ -82,9 +86,7 @@ export class Heap implements MemoryUse {
     own.freed = true;
     this.live.delete(own);
     this.bytes -= own.bytes;
-    const list = this.free.get(own.block);
-    if (list) list.push(own.address);
-    else this.free.set(own.block, [own.address]);
+    this.giveBack(own);
   }
 
   /** Address of a slice. @throws as `release` does. */
@@ -99,24 +101,57 @@ export class Heap implements MemoryUse {
     return buffer;
   }
 
-  private recycled(bytes: number, block: number): WasmBuffer | undefined {
-    const address = this.free.get(block)?.pop();
-    return address === undefined ? undefined : new WasmBuffer(bytes, address, block);
+  private fromGap(block: number): number | undefined {
+    let best = -1;
+    for (let i = 0; i < this.gaps.length; i++) {
+      const { size } = this.gaps[i];
+      if (size >= block && (best < 0 || size < this.gaps[best].size)) best = i;
+    }
+    if (best < 0) return undefined;
+    const gap = this.gaps[best];
+    const { address } = gap;
+    gap.address += block;
+    gap.size -= block;
+    if (gap.size === 0) this.gaps.splice(best, 1);
+    return address;
   }
 
-  private fresh(bytes: number, block: number): WasmBuffer | undefined {
-    const end = this.end + block;
+  private fromEnd(block: number): number | undefined {
+    const address = this.end;
+    const end = address + block;
     if (end > this.maximumPages * PAGE_BYTES || !this.reach(end)) return undefined;
-    const buffer = new WasmBuffer(bytes, this.end, block);
     this.end = end;
-    return buffer;
+    return address;
   }
 
-  /** The last resort: the smallest free block that is larger. */
-  private larger(bytes: number, block: number): WasmBuffer | undefined {
-    const fitting = [...this.free].filter(([size, list]) => size > block && list.length > 0);
-    const smallest = Math.min(...fitting.map(([size]) => size));
-    return this.recycled(bytes, smallest);
+  private giveBack({ address, block }: WasmBuffer): void {
+    const { gaps } = this;
+    const at = this.firstGapAfter(address);
+    const [before, after] = [gaps[at - 1], gaps[at]];
+    const joinsBefore = before !== undefined && before.address + before.size === address;
+    const joinsAfter = after !== undefined && after.address === address + block;
+    const gap = joinsBefore ? before : joinsAfter ? after : { address, size: 0 };
+    gap.address = Math.min(gap.address, address);
+    gap.size += block;
+    if (joinsBefore && joinsAfter) {
+      before.size += after.size;
+      gaps.splice(at, 1);
+    } else if (!joinsBefore && !joinsAfter) gaps.splice(at, 0, gap);
+    const last = gaps[gaps.length - 1];
+    if (last.address + last.size !== this.end) return;
+    this.end = last.address;
+    gaps.pop();
+  }
+
+  /** The place in the list, by halving. */
+  private firstGapAfter(address: number): number {
+    let [from, to] = [0, this.gaps.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.gaps[middle].address > address) to = middle;
+      else from = middle + 1;
+    }
+    return from;
   }
 
   /** Grows by a quarter at least, so that growing is rare. */
