@@ -1,5 +1,6 @@
 /** What a run says about itself: at its start, and at its end. */
 import { describePolicy } from "../src/precision/describe-policy.ts";
+import { peakResidentBytes } from "../src/io/process-memory.ts";
 import type { LoopResult } from "../src/train/loop.ts";
 import { formatCount, formatDuration } from "../src/train/progress.ts";
 import type { MemoryParts, RunResult, RunSummary } from "../src/train/run-summary.ts";
@@ -8,7 +9,7 @@ import type { TrainConfig } from "./config/resolve.ts";
 import type { Session } from "./session.ts";
 import type { Work } from "./tasks/work.ts";
 
-/** The figures at the end of a run. Peak memory is the system's own measure of the process. */
+/** The figures at the end of a run. Peak memory is the system's own measure of the process, caches and code included. */
 export function summaryOf(work: Work, run: string, result: LoopResult): RunResult {
   const { config, policy, trainer } = work.session;
   const { stateBytes, parameterCount: parameters } = trainer;
@@ -24,7 +25,7 @@ export function summaryOf(work: Work, run: string, result: LoopResult): RunResul
     parameters,
     stateBytes,
     stateBytesPerParameter: stateBytes / parameters,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakResidentBytes(),
   };
 }
 

@@ -2,7 +2,7 @@
  * What both sides of a comparison share: sizes, data, and the way of measuring. The peers' side, plain JavaScript in
  * a scratch folder, imports the compiled file by its address, so this one leans on Node alone. `with_torch.py` mirrors it.
  */
-import { peakResidentBytes } from "../peak-memory.ts";
+import { peakResidentBytes } from "../../src/io/process-memory.ts";
 
 /** Sizes and learning rates of the tasks; `gpt-mxfp6` is `gpt` under LMD, operands of its forward products in blocks. */
 export const sizes = {
