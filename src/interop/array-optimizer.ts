@@ -7,9 +7,9 @@ import type { StatePrecision } from "../optim/fields.ts";
 import type { Optimizer, TensorNumber } from "../optim/optimizer.ts";
 import { numberOf, OptionError, resolveOptions, type Options } from "../optim/options.ts";
 import { beforeOf, reducedName, ruleOf, stepUniforms, streamOffset, type Rule } from "../optim/rule.ts";
-import { startOf } from "../optim/start.ts";
+import { inTurn, startOf, zerosRemedy } from "../optim/start.ts";
 import { updateKernel } from "../optim/update-kernel.ts";
-import { zerosChoices, type Zeros } from "../optim/zeros.ts";
+import { factsOf, rootMeanSquare, zerosChoices, type Zeros } from "../optim/zeros.ts";
 import { ArrayProgram, type ArrayOps } from "./array-program.ts";
 import { randomFloats, randomFloatsBelow } from "./random-floats.ts";
 
@@ -106,15 +106,21 @@ export class ArrayOptimizer {
   /** @param name  of the parameter: with the seed, what random initial weights are a function of. */
   initial(name: string, given: Float32Array, { seed, zeros }: StartSettings): InitialState {
     const { rule } = this;
-    const { values: start, rms, top: scale } = startOf(rule, name, given, zeros, seed);
-    const values = start === given ? given : Float32Array.from(start);
+    const facts = factsOf(given);
+    const remedy = zerosRemedy(rule, name, facts, zeros, seed);
+    const rms = rootMeanSquare(remedy ? factsOf(given, remedy) : facts);
+    const { top: scale, change: own } = startOf(rule, name, rms, seed);
+    const change = inTurn(remedy, own);
+    const values = change ? given.map(change) : given;
     const numbers: Record<string, number> = {};
     const arrays: Record<string, Float32Array> = {};
     for (const { name: field, field: kind } of rule.fields) {
       if (kind.role === "number") numbers[field] = kind.init({ rms, scale });
-      else arrays[field] = kind.role === "part" ? kind.init(values) : new Float32Array(given.length);
+      else
+        arrays[field] =
+          kind.role === "part" ? values.map((w) => kind.init(w, rms)) : new Float32Array(given.length);
     }
-    return { scale: numbers.scale ?? scale, numbers, arrays, weights: values === given ? null : values };
+    return { scale: numbers.scale ?? scale, numbers, arrays, weights: change ? values : null };
   }
 
   /** Numbers of step t ≥ 1; they change from step to step, and nothing else does. */

@@ -70,6 +70,8 @@ export interface MemoryUse {
  * - `allocate` gives memory of unspecified content. @throws RangeError when there is no more.
  * - `free` of a buffer twice, or use after it, throws.
  * - `write` copies bits: for bf16 and f16 the array holds 16-bit patterns.
+ * - `readInto` copies as many elements as the array takes, which may be wider than they are: `read` piece by piece would leave
+ *   an array behind for each.
  * - `run` throws TypeError when a buffer, uniform or size that the kernel declares is missing, and RangeError
  *   when a slice is too small for the sizes.
  * - `runAll` does one kernel's work on many tensors in one go, with the results of running call after call. No call may
@@ -83,6 +85,7 @@ export interface Backend {
   free(buffer: Buffer): void;
   write(target: BufferSlice, data: HostArray): void;
   read(source: BufferSlice, storage: StorageType, length: number): Promise<HostArray>;
+  readInto(source: BufferSlice, storage: StorageType, target: HostArray): Promise<void>;
   /** The same kernel object gives the same executable: compiling is remembered. */
   compile(kernel: Kernel): Executable;
   run(executable: Executable, call: Call): void;

@@ -1,11 +1,12 @@
 /** The parameters of a model under construction: names, initial values, tensors on a device. */
-import { normal } from "../random/normal.ts";
+import { fillNormal } from "../random/normal.ts";
 import { orthogonal } from "../random/orthogonal.ts";
-import { philox4x32 } from "../random/philox.ts";
+import { philoxBlock } from "../random/philox.ts";
 import { streamKey, type Key } from "../random/stream.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter, ParameterKind } from "../tensor/parameter.ts";
-import { FLOAT32, matrixShape, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { fillTensor } from "../tensor/pieces.ts";
+import { FLOAT32, matrixShape, type Tensor } from "../tensor/tensor.ts";
 
 /**
  * How a parameter starts: drawn from N(0, deviation²), uniformly from ±bound, as a matrix whose rows or columns are orthogonal
@@ -46,7 +47,7 @@ export class ParameterSet {
       throw new Error(`logrung: a parameter "${name}" exists already`);
     const { device } = this;
     const tensor = device.keep(device.empty(shape, FLOAT32, true));
-    device.backend.write(tensor.storage.slice(), this.initialValues(name, shape, initial));
+    fillTensor(tensor, this.initialValues(name, shape, initial));
     const parameter: Parameter = { name, kind, tensor };
     this.list.push(parameter);
     return parameter;
@@ -54,29 +55,36 @@ export class ParameterSet {
 
   /** A float32 tensor that is kept with the model but not trained: running statistics. */
   buffer(name: string, shape: readonly number[], initial: Initial): Tensor {
-    const { device } = this;
-    return device.keep(device.tensor(this.initialValues(name, shape, initial), shape));
+    const tensor = this.device.keep(this.device.empty(shape));
+    fillTensor(tensor, this.initialValues(name, shape, initial));
+    return tensor;
   }
 
-  private initialValues(name: string, shape: readonly number[], initial: Initial): Float32Array {
-    const size = sizeOf(shape);
-    if ("value" in initial) return new Float32Array(size).fill(initial.value);
+  /** Fills a piece of a tensor whose first element is number `from`. */
+  private initialValues(
+    name: string,
+    shape: readonly number[],
+    initial: Initial,
+  ): (piece: Float32Array, from: number) => void {
+    if ("value" in initial) return (piece) => piece.fill(initial.value);
     const key = streamKey(this.seed, name, 0, "initial value");
-    if ("bound" in initial) return uniformValues(key, size, initial.bound);
+    if ("bound" in initial) return (piece, from) => fillUniform(piece, from, key, initial.bound);
     if ("orthogonal" in initial) {
       const [rows, columns] = matrixShape(shape);
-      return Float32Array.from(orthogonal(key, rows, columns), (x) => x * initial.orthogonal);
+      const whole = orthogonal(key, rows, columns);
+      return (piece, from) =>
+        piece.set(whole.subarray(from, from + piece.length).map((x) => x * initial.orthogonal));
     }
-    return Float32Array.from({ length: size }, (_, i) => normal(key, i) * initial.deviation);
+    return (piece, from) => fillNormal(piece, from, key, initial.deviation);
   }
 }
 
-/** Numbers from ±bound, four from each block of random bits. */
-function uniformValues(key: Key, size: number, bound: number): Float32Array {
-  const values = new Float32Array(size);
-  for (let i = 0; i < size; i += 4) {
-    const words = philox4x32([i / 4, 0, 0, 0], key);
-    for (let j = 0; j < Math.min(4, size - i); j++) values[i + j] = ((words[j] + 0.5) / 2 ** 31 - 1) * bound;
+/** Numbers from ±bound, four from each block of random bits. @param from  a multiple of 4. */
+function fillUniform(values: Float32Array, from: number, key: Key, bound: number): void {
+  const words = new Uint32Array(4);
+  for (let i = 0; i < values.length; i += 4) {
+    philoxBlock((from + i) / 4, key, words);
+    for (let j = 0; j < Math.min(4, values.length - i); j++)
+      values[i + j] = ((words[j] + 0.5) / 2 ** 31 - 1) * bound;
   }
-  return values;
 }

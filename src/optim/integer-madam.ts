@@ -54,14 +54,14 @@ export const optimizer: Optimizer = {
   },
   clampScale: (options) => numberOf(options, "scale"),
   reach: (options) => numberOf(options, "lr") * Math.LOG2E * numberOf(options, "bound"),
-  initial(weights, { options, variant, scale, random }) {
+  initial({ options, variant, scale, random }) {
     const base = baseOf(options, variant);
     const levels = levelsOf(options, variant);
     const drawn = (_: number, i: number): number => Math.floor(random(i) * (levels - 1));
     const nearest = (w: number): number =>
       Math.max(0, Math.min(levels - 1, Math.round(Math.log(scale / Math.abs(w)) / base)));
     const rung = options.init === "weights" ? nearest : drawn;
-    return Float32Array.from(weights, (w, i) => (w === 0 ? 0 : Math.sign(w) * scale * Math.exp(-base * rung(w, i))));
+    return (w, i) => (w === 0 ? 0 : Math.sign(w) * scale * Math.exp(-base * rung(w, i)));
   },
   update(scope, { octavesPerRung }) {
     const { w, scale, uniform } = scope;

@@ -6,7 +6,6 @@ import { normalisedGradient } from "./normalised-gradient.ts";
 import { numberOf, type Options } from "./options.ts";
 import type { Optimizer, StateFields, UpdateScope } from "./optimizer.ts";
 import { signOf } from "./sign.ts";
-import { rootMeanSquareOf } from "./zeros.ts";
 
 /** The root mean square that tensors of zeros are counted as: GPT-2's initial deviation. */
 const ZERO_TENSOR_RMS = 0.02;
@@ -25,11 +24,8 @@ const MOST_OCTAVES = 8;
 
 /** First values of one side: (max(±w, 0) + c) · e^(-σ²/2), so that the mean of the sampled weight is w. */
 function initialPart(options: Options, side: 1 | -1) {
-  return (weights: ArrayLike<number>): Float32Array => {
-    const floor = floorOf(options, rootMeanSquareOf(weights));
-    const share = medianOfMean(options);
-    return Float32Array.from(weights, (w) => (Math.max(side * w, 0) + floor) * share);
-  };
+  const share = medianOfMean(options);
+  return (w: number, rms: number): number => (Math.max(side * w, 0) + floorOf(options, rms)) * share;
 }
 
 /** The direction s of a step: bounded, its sign that of the smoothed gradient. */

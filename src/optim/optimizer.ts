@@ -56,8 +56,8 @@ export interface Part {
   readonly role: "part";
   /** Whether it may be negative; if not, unsigned formats may hold it too. */
   readonly signed: boolean;
-  /** Its first values, from those the model was initialised with. */
-  init(weights: ArrayLike<number>): Float32Array;
+  /** Its first value, from that of the weight and the root mean square of the tensor's. */
+  init(weight: number, rms: number): number;
 }
 
 /** One float32 a tensor. Called `scale` it replaces σ*: the top rung moves, and codes with it. */
@@ -198,6 +198,6 @@ export interface Optimizer {
   reductions?(options: Options): Readonly<Record<string, Reduction>>;
   /** The weight of the next forward pass, float32, computed from the parts; it lives for that pass only. */
   materialise?(scope: MaterialiseScope, variant: Variant): Value;
-  /** Other initial weights than the model's, where the rule is published with its own. */
-  initial?(weights: ArrayLike<number>, scope: InitialScope): Float32Array | null;
+  /** Other initial weights than the model's, each from the model's and its index, where the rule is published with its own. */
+  initial?(scope: InitialScope): (weight: number, index: number) => number;
 }

@@ -3,14 +3,15 @@ import { format as formatOf } from "../formats/index.ts";
 import type { Device } from "../tensor/device.ts";
 import { packedBits } from "../tensor/packing.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { readValues, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { fillElements, mapTensor, visitTensor } from "../tensor/pieces.ts";
+import { FLOAT32, type Encoding, type Tensor } from "../tensor/tensor.ts";
 import { OptionError } from "./options.ts";
 import type { HeldField } from "./fields.ts";
 import { isScaled, largestOf, ladderHeld, type Held } from "./held.ts";
 import { packedAs } from "./store-weight.ts";
 import { beforeOf, type Rule } from "./rule.ts";
-import { multiplies, startOf } from "./start.ts";
-import type { Zeros } from "./zeros.ts";
+import { inTurn, multiplies, startOf, zerosRemedy } from "./start.ts";
+import { factsOf, rootMeanSquare, type Change, type Facts, type Zeros } from "./zeros.ts";
 
 export interface Slot {
   readonly parameter: Parameter;
@@ -31,62 +32,60 @@ export async function createSlot(
   zeros: Zeros,
   seed: number,
 ): Promise<Slot> {
-  const { tensor } = parameter;
-  const { device } = tensor;
-  const { precision } = rule;
-  const read = await readValues(tensor);
-  const { values, rms, top } = startOf(rule, parameter.name, read, zeros, seed);
-  if (values !== read) device.backend.write(tensor.storage.slice(), Float32Array.from(values));
-  const scale = placeWeight(parameter, rule, top);
+  const { name, tensor } = parameter;
+  const { device, shape } = tensor;
+  const { weight } = rule.precision;
+  const given = await measured(tensor, null);
+  const remedy = zerosRemedy(rule, name, given, zeros, seed);
+  const rms = rootMeanSquare(remedy ? await measured(tensor, remedy) : given);
+  const { top, change: own } = startOf(rule, name, rms, seed);
+  const change = inTurn(remedy, own);
+  if (change) await mapTensor(tensor, tensor, change);
+  const immovable = multiplies(rule) && ladderHeld(weight)?.hasZero !== false;
+  const zero = immovable ? (change ? await measured(tensor, null) : given).zeros : 0;
+  const scale = scalarTensor(device, isScaled(weight) ? top / largestOf(weight) : top);
+  const facts = { tensor, shape, rms, top, weight, scale };
   const state: Record<string, Tensor> = {};
   const before: Record<string, Tensor> = {};
   for (const field of rule.fields) {
-    const made = createField(device, field, {
-      shape: tensor.shape,
-      values,
-      rms,
-      top,
-      weight: precision.weight,
-      scale,
-    });
-    state[field.name] = made;
+    state[field.name] = await createField(device, field, facts);
     if (field.field.role === "number") before[beforeOf(field.name)] = scalarTensor(device, 0);
   }
-  const zero = ladderHeld(precision.weight)?.hasZero !== false;
-  const immovable = multiplies(rule) && zero ? zerosAmong(values) : 0;
-  return { parameter, scale, state, before, immovable };
+  placeWeight(parameter, rule, scale);
+  return { parameter, scale, state, before, immovable: zero };
 }
 
-function zerosAmong(values: Float32Array | Float64Array): number {
-  let count = 0;
-  for (const value of values) if (value === 0) count++;
-  return count;
+async function measured(tensor: Tensor, change: Change | null): Promise<Facts> {
+  let facts = factsOf([]);
+  await visitTensor(tensor, (piece) => {
+    facts = factsOf(piece, change, facts);
+  });
+  return facts;
 }
 
-/** Moves the weight into its format. @returns σ*, or what the codes are multiples of. */
-function placeWeight(parameter: Parameter, { optimizer, precision: { weight } }: Rule, top: number): Tensor {
+/** Moves the weight into its format. @param scale  σ*, or what the codes are multiples of. */
+function placeWeight(parameter: Parameter, { optimizer, precision: { weight } }: Rule, scale: Tensor): void {
   const { tensor } = parameter;
-  const { device } = tensor;
-  const scale = scalarTensor(device, isScaled(weight) ? top / largestOf(weight) : top);
-  if (optimizer.materialise) {
-    device.free(tensor);
-    return scale;
-  }
-  if (weight) parameter.tensor = packedAs(tensor, weight, isScaled(weight) ? scale : unitOf(device));
-  return scale;
+  if (optimizer.materialise) tensor.device.free(tensor);
+  else if (weight)
+    parameter.tensor = packedAs(tensor, weight, isScaled(weight) ? scale : unitOf(tensor.device));
 }
 
 interface FieldFacts {
+  /** The initial weights, float32. */
+  readonly tensor: Tensor;
   readonly shape: readonly number[];
-  readonly values: ArrayLike<number>;
   readonly rms: number;
   readonly top: number;
   readonly weight: Held;
   readonly scale: Tensor;
 }
 
-function createField(device: Device, { name, field, held }: HeldField, facts: FieldFacts): Tensor {
-  const { shape, values, rms, top, weight, scale } = facts;
+async function createField(
+  device: Device,
+  { name, field, held }: HeldField,
+  { tensor, shape, rms, top, weight, scale }: FieldFacts,
+): Promise<Tensor> {
   switch (field.role) {
     case "number": {
       const first = field.init({ rms, scale: top });
@@ -98,8 +97,9 @@ function createField(device: Device, { name, field, held }: HeldField, facts: Fi
       return scale;
     }
     case "part": {
-      const tensor = device.keep(device.tensor(field.init(values), shape));
-      return weight ? packedAs(tensor, weight, isScaled(weight) ? scale : unitOf(device)) : tensor;
+      const part = device.keep(device.empty(shape));
+      await mapTensor(tensor, part, (value) => field.init(value, rms));
+      return weight ? packedAs(part, weight, isScaled(weight) ? scale : unitOf(device)) : part;
     }
     default:
       return zeroTensor(device, shape, held);
@@ -111,7 +111,7 @@ const scalarTensor = (device: Device, value: number): Tensor =>
 
 /** @throws OptionError for a format that has no zero: moments start there. */
 function zeroTensor(device: Device, shape: readonly number[], held: Held): Tensor {
-  if (!held) return device.keep(device.tensor(new Float32Array(sizeOf(shape)), shape));
+  if (!held) return filledTensor(device, shape, FLOAT32, 0);
   const format = formatOf(held.format);
   const code = format.info.zeroCode;
   if (code === null) {
@@ -121,9 +121,19 @@ function zeroTensor(device: Device, shape: readonly number[], held: Held): Tenso
   }
   const few = packedBits(format.bits) < 8;
   const encoding = { kind: "coded", format, scale: unitOf(device), scaleAxis: null, packed: few } as const;
-  const codes = format.bits <= 8 ? new Uint8Array(sizeOf(shape)) : new Uint16Array(sizeOf(shape));
-  return device.keep(device.tensor(codes.fill(code), shape, encoding));
+  return filledTensor(device, shape, encoding, code);
 }
+
+const filledTensor = (
+  device: Device,
+  shape: readonly number[],
+  encoding: Encoding,
+  element: number,
+): Tensor => {
+  const tensor = device.keep(device.empty(shape, encoding));
+  fillElements(tensor, element);
+  return tensor;
+};
 
 const units = new WeakMap<Device, Tensor>();
 

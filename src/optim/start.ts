@@ -1,24 +1,20 @@
-/** What a parameter starts from, before anything of it is placed in memory. */
+/** What a parameter starts from. */
 import { randomBits, uniformFloat } from "../random/random-bits.ts";
 import { streamKey } from "../random/stream.ts";
 import { isScaled } from "./held.ts";
 import type { Rule } from "./rule.ts";
-import { rootMeanSquareOf, startingValues, type Zeros } from "./zeros.ts";
+import { remedyOf, type Change, type Facts, type Zeros } from "./zeros.ts";
 
 const UNBOUNDED = 3.4028234663852886e38;
 
 /** The top of an additive optimiser's weights in formats with a scale, in root mean squares: room for weights to grow. */
 const DEFAULT_TOP = 16;
 
-type Numbers = Float32Array | Float64Array;
-
 export interface Start {
-  /** The initial weights: the very array that was given where nothing changes. */
-  readonly values: Numbers;
-  /** Root mean square of the weights given, zeros treated. */
-  readonly rms: number;
   /** σ* */
   readonly top: number;
+  /** The rule's own initial weights in place of those it is given; null where it takes these. */
+  readonly change: Change | null;
 }
 
 /**
@@ -28,16 +24,37 @@ export interface Start {
 export const multiplies = ({ optimizer, options }: Rule): boolean =>
   !optimizer.materialise && (optimizer.reach?.(options) ?? null) !== null;
 
-/** A pure function of the weights given, seed and name of the parameter. */
-export function startOf(rule: Rule, name: string, given: Numbers, zeros: Zeros, seed: number): Start {
+/**
+ * What becomes of zeros in a tensor under the rule; null where nothing does.
+ *
+ * @param facts  of the weights given.
+ */
+export const zerosRemedy = (
+  rule: Rule,
+  name: string,
+  facts: Facts,
+  zeros: Zeros,
+  seed: number,
+): Change | null => (multiplies(rule) ? remedyOf(facts, name, zeros, seed) : null);
+
+/**
+ * A pure function of weights, seed and name of the parameter.
+ *
+ * @param rms  root mean square of the weights, zeros treated.
+ */
+export function startOf(rule: Rule, name: string, rms: number, seed: number): Start {
   const { optimizer, options, variant } = rule;
-  const moved = multiplies(rule) ? startingValues(given, name, zeros, seed) : given;
-  const rms = rootMeanSquareOf(moved);
   const top = topOf(rule, optimizer.clampUnit?.(options, rms) ?? rms);
   const [key0, key1] = streamKey(seed, name, 0, "optimiser's initial weights");
   const random = (index: number): number => uniformFloat(randomBits(index, key0, key1));
-  const values = optimizer.initial?.(moved, { options, variant, scale: top, random }) ?? moved;
-  return { values, rms, top };
+  const change = optimizer.initial?.({ options, variant, scale: top, random }) ?? null;
+  return { top, change };
+}
+
+/** One change after the other. */
+export function inTurn(first: Change | null, second: Change | null): Change | null {
+  if (!first || !second) return first ?? second;
+  return (value, index) => second(first(value, index), index);
 }
 
 /**

@@ -14,7 +14,7 @@ import { FLOAT32, isCoded, readValues, sizeOf, storageType, type Tensor } from "
 import { unpacked } from "../ops/pack.ts";
 import { isScaled, largestOf, readHeld, writeHeld, type Held } from "./held.ts";
 import { encodeAs } from "./store-weight.ts";
-import { rootMeanSquareOf } from "./zeros.ts";
+import { factsOf, rootMeanSquare } from "./zeros.ts";
 
 export interface AverageSpec {
   readonly parameters: readonly Parameter[];
@@ -142,6 +142,6 @@ async function entryOf(parameter: Parameter, { precision }: AverageSpec): Promis
 
 function scaleOf(held: TensorPrecision, values: Float32Array): number {
   if (!isScaled(held)) return 1;
-  const top = typeof held.scale === "number" ? held.scale : TOP * rootMeanSquareOf(values);
+  const top = typeof held.scale === "number" ? held.scale : TOP * rootMeanSquare(factsOf(values));
   return (top > 0 ? top : 1) / largestOf(held);
 }

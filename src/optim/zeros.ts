@@ -21,28 +21,51 @@ export const zerosChoices = ["keep", "redraw", "floor", "exempt"] as const;
 const ALL_ZERO_DEVIATION = 0.2;
 const FLOOR = 0.01;
 
-/** √(mean x²) */
-export function rootMeanSquareOf(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
-  return Math.sqrt(sum / Math.max(1, values.length));
+/** What the start of a tensor depends on. */
+export interface Facts {
+  readonly size: number;
+  /** Σ x², in the order of the elements. */
+  readonly squares: number;
+  /** Elements that are 0. */
+  readonly zeros: number;
 }
 
-/** The initial values with zeros treated: the same array where nothing changes. A pure function of seed and name. */
-export function startingValues<A extends Float32Array | Float64Array>(
-  values: A,
-  name: string,
-  zeros: Zeros,
-  seed: number,
-): A | Float32Array {
-  if ((zeros !== "redraw" && zeros !== "floor") || !values.includes(0)) return values;
-  const rms = rootMeanSquareOf(values);
+/** Another value in the place of the one at an index. */
+export type Change = (value: number, index: number) => number;
+
+const NOTHING: Facts = { size: 0, squares: 0, zeros: 0 };
+
+/** The facts of values, with those `before` them. @param change  what becomes of each value first. */
+export function factsOf(
+  values: ArrayLike<number>,
+  change: Change | null = null,
+  before: Facts = NOTHING,
+): Facts {
+  let { size, squares, zeros } = before;
+  for (let i = 0; i < values.length; i++, size++) {
+    const value = change ? change(values[i], size) : values[i];
+    squares += value * value;
+    if (value === 0) zeros++;
+  }
+  return { size, squares, zeros };
+}
+
+/** √(mean x²) */
+export const rootMeanSquare = ({ size, squares }: Facts): number => Math.sqrt(squares / Math.max(1, size));
+
+/**
+ * What becomes of the initial values where zeros are treated, rounded to float32; null where nothing changes. A pure
+ * function of the facts, seed and name.
+ */
+export function remedyOf(facts: Facts, name: string, treatment: Zeros, seed: number): Change | null {
+  if ((treatment !== "redraw" && treatment !== "floor") || facts.zeros === 0) return null;
+  const rms = rootMeanSquare(facts);
   const key = streamKey(seed, name, 0, "zero weights");
   const deviation = rms > 0 ? rms : ALL_ZERO_DEVIATION;
   const floor = FLOOR * (rms > 0 ? rms : 1);
   const drawn = (i: number): number => {
     const z = normal(key, i);
-    return zeros === "redraw" ? z * deviation : z < 0 ? -floor : floor;
+    return treatment === "redraw" ? z * deviation : z < 0 ? -floor : floor;
   };
-  return Float32Array.from(values, (x, i) => (x === 0 ? drawn(i) : x));
+  return (x, i) => Math.fround(x === 0 ? drawn(i) : x);
 }

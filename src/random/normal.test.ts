@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { normal } from "./normal.ts";
+import { fillNormal, normal } from "./normal.ts";
 import { streamKey } from "./stream.ts";
 
 it("draws the standard normal distribution", () => {
@@ -22,3 +22,13 @@ it("reaches indices past 2^32 and tells them apart", () => {
   expect(new Set(far).size).toBe(5);
   expect(far.every(Number.isFinite)).toBe(true);
 });
+
+it("fills arrays with the numbers of the stream, from any even index on", () => {
+  const key = streamKey(1, "w", 0, "init");
+  for (const [from, length] of [[0, 9], [8192, 8], [2 ** 33, 3]]) {
+    const values = new Float32Array(length);
+    fillNormal(values, from, key, 0.02);
+    const wanted = Array.from({ length }, (_, i) => Math.fround(normal(key, from + i) * 0.02));
+    expect([...values]).toEqual(wanted);
+  }
+}); // prettier-ignore

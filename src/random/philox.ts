@@ -26,15 +26,42 @@ function multiplyHigh(a: number, b: number): number {
  *
  * @source Salmon, Moraes, Dror, Shaw 2011, Parallel random numbers: as easy as 1, 2, 3, section 4.2.
  */
-export function philox4x32([c0, c1, c2, c3]: Words4, [k0, k1]: Key): Words4 {
+export function philox4x32(counter: Words4, key: Key): Words4 {
+  const words = Uint32Array.from(counter);
+  philoxRounds(words, key);
+  return [words[0], words[1], words[2], words[3]];
+}
+
+/** {@link philox4x32} of block `block` of a key's stream, into an array of four: no garbage for each of many blocks. */
+export function philoxBlock(block: number, key: Key, words: Uint32Array): void {
+  words[0] = block;
+  words[1] = Math.floor(block / 2 ** 32);
+  words[2] = 0;
+  words[3] = 0;
+  philoxRounds(words, key);
+}
+
+function philoxRounds(words: Uint32Array, key: Key): void {
+  let c0 = words[0];
+  let c1 = words[1];
+  let c2 = words[2];
+  let c3 = words[3];
+  let k0 = key[0];
+  let k1 = key[1];
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(M0, c0);
     const high1 = multiplyHigh(M1, c2);
     const low0 = Math.imul(M0, c0) >>> 0;
     const low1 = Math.imul(M1, c2) >>> 0;
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    c0 = (high1 ^ c1 ^ k0) >>> 0;
+    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c1 = low1;
+    c3 = low0;
     k0 = (k0 + W0) >>> 0;
     k1 = (k1 + W1) >>> 0;
   }
-  return [c0, c1, c2, c3];
+  words[0] = c0;
+  words[1] = c1;
+  words[2] = c2;
+  words[3] = c3;
 }

@@ -7,7 +7,7 @@ import type { Zeros } from "../optim/zeros.ts";
 import { layerOfParameter, policyAt } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
 import type { Parameter, ParameterKind } from "../tensor/parameter.ts";
-import { readValues } from "../tensor/tensor.ts";
+import { visitTensor } from "../tensor/pieces.ts";
 
 /** Parameters by the pattern of their names, under a rule of their own. */
 export interface PatternGroup {
@@ -138,7 +138,12 @@ function byPrecision(
 /** Parameters of which every weight is zero. */
 async function zeroTensors(parameters: Iterable<Parameter>): Promise<Set<Parameter>> {
   const found = new Set<Parameter>();
-  for (const parameter of parameters)
-    if ((await readValues(parameter.tensor)).every((x) => x === 0)) found.add(parameter);
+  for (const parameter of parameters) {
+    let zero = true;
+    await visitTensor(parameter.tensor, (piece) => {
+      zero &&= piece.every((x) => x === 0);
+    });
+    if (zero) found.add(parameter);
+  }
   return found;
 }

@@ -74,6 +74,10 @@ class ReferenceBackend implements Backend {
     return live(source).read(source.offset, storage, length);
   }
 
+  async readInto(source: BufferSlice, storage: StorageType, target: HostArray): Promise<void> {
+    target.set(live(source).read(source.offset, storage, target.length));
+  }
+
   compile(kernel: Kernel): Executable {
     const known = this.compiled.get(kernel);
     if (known) return known;

@@ -94,10 +94,12 @@ interface Compiled extends Executable {
   readonly constants: number;
 }
 
-const HOST_ARRAYS = {
+type ArrayOver = new (buffer: ArrayBufferLike, at?: number, length?: number) => HostArray;
+
+const HOST_ARRAYS: Readonly<Record<StorageType, ArrayOver>> = {
   f32: Float32Array, bf16: Uint16Array, f16: Uint16Array, u8: Uint8Array, i8: Int8Array, u16: Uint16Array,
   i32: Int32Array, u32: Uint32Array,
-} as const; // prettier-ignore
+}; // prettier-ignore
 
 class WasmBackend implements Backend, WasmExtras {
   readonly name = "wasm";
@@ -168,6 +170,11 @@ class WasmBackend implements Backend, WasmExtras {
     // A copy of its own, not a view: memory may be shared, and grows.
     const { buffer } = this.bytes(source, length * storageBytes[storage]).slice();
     return new HOST_ARRAYS[storage](buffer);
+  }
+
+  async readInto(source: BufferSlice, storage: StorageType, target: HostArray): Promise<void> {
+    const { buffer, byteOffset } = this.bytes(source, target.length * storageBytes[storage]);
+    target.set(new HOST_ARRAYS[storage](buffer, byteOffset, target.length));
   }
 
   compile(kernel: Kernel): Executable {

@@ -11,8 +11,8 @@ export const difference: Optimizer = {
   summary: "positive parts u and v, w = u - v",
   options: { lr, deviation: { type: "number", default: 0.1, min: 0, doc: "of the noise" } },
   state: () => ({
-    u: { role: "part", signed: false, init: (w) => Float32Array.from(w, (x) => Math.max(0, x) + 0.25) },
-    v: { role: "part", signed: false, init: (w) => Float32Array.from(w, (x) => Math.max(0, -x) + 0.25) },
+    u: { role: "part", signed: false, init: (w) => Math.max(0, w) + 0.25 },
+    v: { role: "part", signed: false, init: (w) => Math.max(0, -w) + 0.25 },
     m: { role: "first", form: "mean", decay: 0.5 },
   }),
   uniforms: (options, rate) => ({ octaves: -rate * Math.LOG2E, deviation: numberOf(options, "deviation") }),
