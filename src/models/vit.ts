@@ -14,7 +14,7 @@ import { stack } from "../ops/concatenate.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
 import { exactGelu } from "../ops/exact-gelu.ts";
-import { permutation, permuteRows } from "../ops/permute-rows.ts";
+import { permutation, permuteRows, type Permutation } from "../ops/permute-rows.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ImageModel, ImageModelDefinition, ImagePresets, ImageTask } from "./image-model.ts";
@@ -170,9 +170,9 @@ class Vit implements ImageModel {
 }
 
 /** From all class tokens followed by all patches to sequences of a class token and its patches. */
-function tokenOrder(batch: number, patches: number): ReturnType<typeof permutation> {
+function tokenOrder(batch: number, patches: number): Permutation {
   const length = 1 + patches;
-  return permutation(
+  return permutation(`class token first ${batch} ${patches}`, () =>
     Int32Array.from({ length: batch * length }, (_, i) => {
       const [image, place] = [Math.floor(i / length), i % length];
       return place === 0 ? image : batch + image * patches + place - 1;

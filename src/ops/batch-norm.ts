@@ -2,6 +2,7 @@
 import { columns } from "../kernels/columns.ts";
 import { pointwise } from "../kernels/pointwise.ts";
 import { element, output, perColumn } from "../kernels/signature.ts";
+import { constantRow } from "../tensor/constants.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import type { LayerPrecision } from "./operand.ts";
 import { saveInput } from "./saved.ts";
@@ -146,7 +147,7 @@ export function batchNorm(
   const backward = (dy: Tensor, values: Tensor): Tensor[] => {
     const [gain, bias] = [device.empty([channels]), device.empty([channels])];
     device.run(sums, { inputs: { x: values, dy, ...batch }, outputs: { gain, bias }, uniforms, sizes });
-    const factor = affine?.gain ?? device.tensor(new Float32Array(channels).fill(1), [channels]);
+    const factor = affine?.gain ?? constantRow(device, 1, channels);
     const dx = device.empty(x.shape);
     device.run(inputGradient, {
       inputs: { x: values, dy, ...batch, sumGain: gain, sumBias: bias, gain: factor },
@@ -155,7 +156,7 @@ export function batchNorm(
       sizes,
     });
     if (affine) return [dx, gain, bias];
-    for (const tensor of [gain, bias, factor]) device.free(tensor);
+    for (const tensor of [gain, bias]) device.free(tensor);
     return [dx];
   };
   const vjp = (dy: Tensor): Tensor[] => kept.use((values) => backward(dy, values));

@@ -54,6 +54,12 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
     );
   const unit = widths.reduce(divisor);
   const total = widths.reduce((a, b) => a + b, 0);
+  const order = permutation(`side by side ${rows} ${widths.join()}`, () => sideBySide(rows, widths, unit));
+  return permuteRows(stack(parts, unit), order, unit, [rows, total]);
+}
+
+/** From matrices one after the other to their rows one after the other, in pieces of `unit` elements. */
+function sideBySide(rows: number, widths: readonly number[], unit: number): Int32Array {
   const index: number[] = [];
   for (let row = 0; row < rows; row++) {
     let start = 0;
@@ -62,5 +68,5 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
       start += rows * width;
     }
   }
-  return permuteRows(stack(parts, unit), permutation(Int32Array.from(index)), unit, [rows, total]);
+  return Int32Array.from(index);
 }

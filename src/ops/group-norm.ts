@@ -1,18 +1,20 @@
 /** Group normalisation of images. */
+import { constantRow } from "../tensor/constants.ts";
 import { expectShape, ShapeError, type Tensor } from "../tensor/tensor.ts";
 import { affine } from "./affine.ts";
 import { pixelsOf, type ImageShape } from "./conv-geometry.ts";
 import { layerNorm } from "./layer-norm.ts";
-import { permutation, permuteRows, type Permutation } from "./permute-rows.ts";
+import { inverse, permutation, permuteRows, type Permutation } from "./permute-rows.ts";
 
 /** From [image, pixel, group] to [image, group, pixel], rows of the channels of a group. */
 function groupsFirst({ batch, height, width }: ImageShape, groups: number): Permutation {
   const pixels = height * width;
-  const index = Int32Array.from({ length: batch * pixels * groups }, (_, row) => {
-    const [n, rest] = [Math.floor(row / (groups * pixels)), row % (groups * pixels)];
-    return (n * pixels + (rest % pixels)) * groups + Math.floor(rest / pixels);
-  });
-  return permutation(index);
+  return permutation(`groups first ${batch} ${pixels} ${groups}`, () =>
+    Int32Array.from({ length: batch * pixels * groups }, (_, row) => {
+      const [n, rest] = [Math.floor(row / (groups * pixels)), row % (groups * pixels)];
+      return (n * pixels + (rest % pixels)) * groups + Math.floor(rest / pixels);
+    }),
+  );
 }
 
 /**
@@ -40,10 +42,8 @@ export function groupNorm(
   const order = groupsFirst(shape, groups);
   const width = shape.channels / groups;
   const length = shape.height * shape.width * width;
-  const ones = device.tensor(new Float32Array(length).fill(1), [length]);
-  const zeros = device.tensor(new Float32Array(length), [length]);
+  const [ones, zeros] = [constantRow(device, 1, length), constantRow(device, 0, length)];
   const apart = permuteRows(x, order, width, [shape.batch * groups, length]);
   const normal = layerNorm(apart, ones, zeros, epsilon);
-  const back = { index: order.inverse, inverse: order.index };
-  return affine(permuteRows(normal, back, width, x.shape), gain, bias);
+  return affine(permuteRows(normal, inverse(order), width, x.shape), gain, bias);
 }

@@ -3,6 +3,7 @@ import { gather } from "../kernels/gather.ts";
 import { gemm } from "../kernels/gemm.ts";
 import { f32, select } from "../kernels/program.ts";
 import { element, gathered, output, perRow } from "../kernels/signature.ts";
+import { constantRow } from "../tensor/constants.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
 import { pixelsOf, type ImageShape } from "./conv-geometry.ts";
 import { chain, poolGeometry, poolTables, type Lookup, type PoolOptions } from "./pool-windows.ts";
@@ -58,7 +59,7 @@ export function globalAveragePool(x: Tensor, shape: ImageShape): Tensor {
   const { device } = x;
   const { batch, channels } = shape;
   const pixels = shape.height * shape.width;
-  const share = device.tensor(new Float32Array(pixels).fill(1 / pixels), [pixels]);
+  const share = constantRow(device, 1 / pixels, pixels);
   const y = device.empty([batch, channels]);
   device.run(weighted, {
     inputs: { a: share, b: x },
@@ -76,7 +77,7 @@ export function globalAveragePool(x: Tensor, shape: ImageShape): Tensor {
   return device.tape.record(
     [x],
     y,
-    [share],
+    [],
     (dy) => {
       const dx = device.empty(x.shape);
       device.run(weighted, {
