@@ -31,7 +31,8 @@ export function outputSlice(call: Call, name: string): BufferSlice | undefined {
 }
 
 /**
- * Checks a call against its kernel. Cheap: the names are listed once a kernel, the rest is a few products.
+ * Checks a call against its kernel. Cheap: the names are listed once a kernel, the rest is a few products, and loops by index
+ * leave nothing behind.
  *
  * @throws TypeError when a buffer, uniform or size is missing.
  * @throws RangeError when a slice is too small or misaligned, or a size is not a count.
@@ -43,11 +44,13 @@ export function checkCall(kernel: Kernel, call: Call): void {
   else if (kernel.shape === "mx-gemm") checkMxGemmSizes(kernel, call.sizes as MxGemmSizes);
   else if (kernel.shape === "attention") checkAttentionSizes(kernel, call.sizes as AttentionSizes);
   else checkMatrixSizes(kernel.name, call.sizes as MatrixSizes);
-  for (const name of list.uniforms)
-    if (typeof call.uniforms?.[name] !== "number") throw missing(kernel, "uniform", name);
-  for (const input of list.inputs) checkSlice(kernel, call, input, call.inputs[input.name], "input");
-  for (const output of list.outputs)
-    checkSlice(kernel, call, output, outputSlice(call, output.name), "output");
+  const { uniforms, inputs, outputs } = list;
+  for (let i = 0; i < uniforms.length; i++)
+    if (typeof call.uniforms?.[uniforms[i]] !== "number") throw missing(kernel, "uniform", uniforms[i]);
+  for (let i = 0; i < inputs.length; i++)
+    checkSlice(kernel, call, inputs[i], call.inputs[inputs[i].name], "input");
+  for (let i = 0; i < outputs.length; i++)
+    checkSlice(kernel, call, outputs[i], outputSlice(call, outputs[i].name), "output");
 }
 
 /**

@@ -27,7 +27,8 @@ function multiplyHigh(a: number, b: number): number {
  * @source Salmon, Moraes, Dror, Shaw 2011, Parallel random numbers: as easy as 1, 2, 3, section 4.2.
  */
 export function philox4x32(counter: Words4, key: Key): Words4 {
-  const words = Uint32Array.from(counter);
+  const words = new Uint32Array(4);
+  words.set(counter);
   philoxRounds(words, key);
   return [words[0], words[1], words[2], words[3]];
 }

@@ -30,11 +30,14 @@ const highWord = (n: number): number => Math.floor(n / 2 ** 32) >>> 0;
  * @throws RangeError when seed or step is not a non-negative safe integer.
  */
 export function streamKey(seed: number, tensor: string, step: number, purpose: string): Key {
-  for (const [what, n] of Object.entries({ seed, step })) {
-    if (!Number.isSafeInteger(n) || n < 0)
-      throw new RangeError(`logrung: ${what} is ${n}, wants an integer from 0 to 2^53 - 1`);
-  }
+  expectCount("seed", seed);
+  expectCount("step", step);
   const counter = [hashName(tensor), hashName(purpose), step >>> 0, highWord(step)] as const;
-  const [key0, key1] = philox4x32(counter, [seed >>> 0, highWord(seed)]);
-  return [key0, key1];
+  const words = philox4x32(counter, [seed >>> 0, highWord(seed)]);
+  return [words[0], words[1]];
+}
+
+function expectCount(what: string, n: number): void {
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new RangeError(`logrung: ${what} is ${n}, wants an integer from 0 to 2^53 - 1`);
 }

@@ -101,8 +101,8 @@ export function codesShape(encoding: Encoding, shape: readonly number[]): readon
 
 /** Bytes of the elements of a tensor, scales apart. Byte codes are given whole words, which packing reads and writes. */
 export function elementBytes(encoding: Encoding, shape: readonly number[]): number {
+  if (encoding.kind === "float32" || encoding.kind === "int32") return 4 * sizeOf(shape);
   const codes = sizeOf(codesShape(encoding, shape));
-  if (encoding.kind === "float32" || encoding.kind === "int32") return 4 * codes;
   const bits = codeBits(encoding);
   if (encoding.packed) return packedBytes(codes, bits);
   const bytes = codes * storageBytes[storageType(encoding)];

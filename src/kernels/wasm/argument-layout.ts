@@ -22,7 +22,8 @@ export class ArgumentLayout {
   readonly parts: LayoutParts;
   private readonly first: number;
   private readonly slots = new Map<string, number>();
-  private readonly uniforms: readonly (readonly [string, Uniforms[string]])[];
+  private readonly uniforms: readonly string[];
+  private readonly floats: readonly boolean[];
 
   /**
    * @param first the first word, counted from the address that code is given. Default: after the backend's own.
@@ -31,7 +32,8 @@ export class ArgumentLayout {
   constructor(parts: LayoutParts, first: number = FIRST_WORD) {
     this.parts = parts;
     this.first = first;
-    this.uniforms = Object.entries(parts.uniforms);
+    this.uniforms = Object.keys(parts.uniforms);
+    this.floats = Object.values(parts.uniforms).map((type) => type === "f32");
     const names = [
       ...parts.sizes.map((name) => `size:${name}`),
       ...Object.keys(parts.uniforms).map((name) => `uniform:${name}`),
@@ -54,7 +56,10 @@ export class ArgumentLayout {
     return this.first + slot;
   }
 
-  /** Writes uniforms, buffer addresses and the sizes given, `shift` words further on. */
+  /**
+   * Writes uniforms, buffer addresses and the sizes given, `shift` words further on. Runs at every dispatch: loops by index, which
+   * leave nothing behind.
+   */
   encode(
     call: Call,
     address: (slice: BufferSlice) => number,
@@ -64,15 +69,16 @@ export class ArgumentLayout {
   ): void {
     const { words, floats } = target;
     let word = this.first + shift; // in the order in which the constructor gave out the slots
-    for (const name of this.parts.sizes) words[word++] = sizes[name] ?? 0;
-    for (const [name, type] of this.uniforms) {
-      const value = call.uniforms?.[name] ?? 0;
-      if (type === "f32") floats[word++] = value;
+    const { sizes: names, inputs, outputs } = this.parts;
+    for (let i = 0; i < names.length; i++) words[word++] = sizes[names[i]] ?? 0;
+    for (let i = 0; i < this.uniforms.length; i++) {
+      const value = call.uniforms?.[this.uniforms[i]] ?? 0;
+      if (this.floats[i]) floats[word++] = value;
       else words[word++] = value | 0;
     }
-    for (const name of this.parts.inputs) words[word++] = address(call.inputs[name]) | 0;
-    for (const name of this.parts.outputs)
-      words[word++] = address(call.outputs[name] ?? call.inputs[name]) | 0;
+    for (let i = 0; i < inputs.length; i++) words[word++] = address(call.inputs[inputs[i]]) | 0;
+    for (let i = 0; i < outputs.length; i++)
+      words[word++] = address(call.outputs[outputs[i]] ?? call.inputs[outputs[i]]) | 0;
   }
 }
 

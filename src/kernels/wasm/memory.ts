@@ -127,16 +127,16 @@ export class Heap implements MemoryUse {
   private giveBack({ address, block }: WasmBuffer): void {
     const { gaps } = this;
     const at = this.firstGapAfter(address);
-    const [before, after] = [gaps[at - 1], gaps[at]];
-    const joinsBefore = before !== undefined && before.address + before.size === address;
-    const joinsAfter = after !== undefined && after.address === address + block;
-    const gap = joinsBefore ? before : joinsAfter ? after : { address, size: 0 };
-    gap.address = Math.min(gap.address, address);
-    gap.size += block;
-    if (joinsBefore && joinsAfter) {
-      before.size += after.size;
-      gaps.splice(at, 1);
-    } else if (!joinsBefore && !joinsAfter) gaps.splice(at, 0, gap);
+    const before = at > 0 ? gaps[at - 1] : null;
+    const after = at < gaps.length ? gaps[at] : null;
+    const joinsAfter = after !== null && after.address === address + block;
+    if (before !== null && before.address + before.size === address) {
+      before.size += block + (joinsAfter ? after.size : 0);
+      if (joinsAfter) gaps.splice(at, 1);
+    } else if (joinsAfter) {
+      after.address = address;
+      after.size += block;
+    } else gaps.splice(at, 0, { address, size: block });
     const last = gaps[gaps.length - 1];
     if (last.address + last.size !== this.end) return;
     this.end = last.address;
@@ -145,7 +145,8 @@ export class Heap implements MemoryUse {
 
   /** The place in the list, by halving. */
   private firstGapAfter(address: number): number {
-    let [from, to] = [0, this.gaps.length];
+    let from = 0;
+    let to = this.gaps.length;
     while (from < to) {
       const middle = (from + to) >> 1;
       if (this.gaps[middle].address > address) to = middle;
