@@ -76,9 +76,9 @@ export function weighted(
   const { policy, key } = precision;
   const forwardX = operandOf(x, policy.activation, alongFeatures, products, () => key("activation"));
   const forwardAxes = products.transposed && dependsOnAxis(policy.weight) ? alongOut : alongIn;
-  const forwardW = roundedWeight(w, forwardAxes, precision);
-  const y = products.forward(forwardX, forwardW, b);
-  freeRounded(forwardW, w);
+  const forwardW = roundedWeight(w, forwardAxes, precision, readLater(x, w, precision));
+  const y = products.forward(forwardX, forwardW.operand, b);
+  forwardW.done();
   const kept = keptActivation(x, forwardX.tensor, w.tracked, precision);
   const vjp = (dy: Tensor): (Tensor | null)[] => {
     const gradients = backward(dy, { x, w, kept }, precision, products);
@@ -143,7 +143,7 @@ function backward(
   return [dx, dw];
 }
 
-/** dx. The weight is rounded again rather than kept: the same codes where its scales do not run along an axis. */
+/** dx. The weight is that of the forward pass where its scales do not run along an axis. */
 function inputGradient(
   error: WeightedOperand,
   w: Tensor,
@@ -154,14 +154,43 @@ function inputGradient(
   const blocks = passes === "both" && products.roundWeightWhilePacking ? packedRounding(weight) : null;
   if (blocks) return products.input(error, { tensor: w, blocks });
   const axes = dependsOnAxis(weight) && !products.transposed ? alongOut : alongIn;
-  const operand = passes === "both" ? roundedWeight(w, axes, precision) : w;
+  if (passes !== "both") return products.input(error, { tensor: w });
+  const { operand, done } = roundedWeight(w, axes, precision, w.device.roundedWeights.again);
   const dx = products.input(error, { tensor: operand });
-  freeRounded(operand, w);
+  done();
   return dx;
 }
 
-/** Q_W(w) for a product that sums over `axes.reduction`. */
-function roundedWeight(w: Tensor, axes: QuantisedAxes, { policy, key }: LayerPrecision): Tensor {
+/** Whether the weight that a forward product reads is to be read again before it changes. */
+function readLater(x: Tensor, w: Tensor, { policy }: LayerPrecision): boolean {
+  const { tape, roundedWeights } = w.device;
+  const both = tape.recording && x.tracked && policy.passes === "both";
+  return roundedWeights.again || tape.willReplay || (both && !dependsOnAxis(policy.weight));
+}
+
+/**
+ * Q_W(w) for a product that sums over `axes.reduction`. Within a step it is made once and kept while it is read later;
+ * stochastic rounding draws anew for each use.
+ *
+ * @returns the operand and what to call after its use.
+ */
+function roundedWeight(
+  w: Tensor,
+  axes: QuantisedAxes,
+  precision: LayerPrecision,
+  later: boolean,
+): { readonly operand: Tensor; readonly done: () => void } {
+  const { weight } = precision.policy;
+  const { roundedWeights, inStep } = w.device;
+  const known = roundedWeights.find(w, weight, axes.reduction);
+  const operand = known ?? freshlyRounded(w, axes, precision);
+  const keeps = later && inStep && operand !== w && weight?.rounding !== "stochastic";
+  if (keeps && !known) roundedWeights.keep(w, weight, axes.reduction, operand);
+  if (!keeps && known) roundedWeights.take(w, known);
+  return { operand, done: () => (keeps ? undefined : freeRounded(operand, w)) };
+}
+
+function freshlyRounded(w: Tensor, axes: QuantisedAxes, { policy, key }: LayerPrecision): Tensor {
   const { weight: precision, update } = policy;
   const random = () => key(axes === alongIn ? "weight" : "weight of the backward pass");
   if (!isCoded(w)) return rounded(w, precision, axes, random);

@@ -157,6 +157,7 @@ export class OptimizerGroup {
     });
     if (work.length === 0) return;
     const { device } = work[0].gradient;
+    for (const { slot } of work) device.roundedWeights.forget(slot.parameter.tensor);
     const common = this.numbers(settings);
     const totals = this.reduce(work, common);
     const phase = weylPhase(settings.t);

@@ -1,6 +1,7 @@
 /** A backend with the things tensors need: a step arena, a tape, and a run that takes tensors. */
 import type { Backend, BufferSlice, HostArray, Kernel, Call } from "../kernels/backend.ts";
 import { packCodes } from "./packing.ts";
+import { RoundedWeights } from "./rounded-weights.ts";
 import { Arena, Storage } from "./storage.ts";
 import { elementBytes, FLOAT32, INT32, ShapeError, sizeOf, slice } from "./tensor.ts";
 import type { Encoding, Tensor } from "./tensor.ts";
@@ -27,6 +28,8 @@ export interface TensorCall {
 export class Device {
   readonly backend: Backend;
   readonly tape = new Tape();
+  /** Weights as the products of the open step read them. */
+  readonly roundedWeights = new RoundedWeights();
   private arena: Arena | null = null;
 
   constructor(backend: Backend) {
@@ -74,9 +77,15 @@ export class Device {
       return await body();
     } finally {
       this.tape.clear();
+      this.roundedWeights.clear();
       this.arena.freeAll();
       this.arena = null;
     }
+  }
+
+  /** Whether a step is open, whose end frees what is made now. */
+  get inStep(): boolean {
+    return this.arena !== null;
   }
 
   /** Bytes that the open step has made and not given back; 0 outside a step. */

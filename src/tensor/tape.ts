@@ -24,6 +24,7 @@ export class Tape {
   private readonly held = new Set<Storage>();
   private paused = 0;
   private replays = 0;
+  private rehearsals = 0;
 
   get recording(): boolean {
     return this.paused === 0;
@@ -32,6 +33,11 @@ export class Tape {
   /** Whether operations run a second time, for the backward pass: what they do besides computing was done before. */
   get replaying(): boolean {
     return this.replays > 0;
+  }
+
+  /** Whether operations run that {@link replay} will run again. */
+  get willReplay(): boolean {
+    return this.rehearsals > 0;
   }
 
   /**
@@ -93,10 +99,12 @@ export class Tape {
   /** Runs `body` without recording, to be replayed. */
   unrecorded<T>(body: () => T): T {
     this.paused++;
+    this.rehearsals++;
     try {
       return body();
     } finally {
       this.paused--;
+      this.rehearsals--;
     }
   }
 

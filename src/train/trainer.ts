@@ -127,16 +127,18 @@ export class Trainer<B, M extends TrainedModel> {
     { batch, parameters, turn, turns, loss }: Update<B>,
     { t, lrFactor, index, count }: Place,
   ): Promise<{ readonly loss: number; readonly norm: number | null }> {
-    const { task, accumulate = 1, samples = 1 } = this.spec;
+    const { device, task, accumulate = 1, samples = 1 } = this.spec;
     const sum = new GradientSum(parameters);
     const parts = accumulate > 1 ? task.parts(batch, accumulate) : [batch];
     const pieces = parts.flatMap((piece) => Array<B>(samples).fill(piece));
     const share = 1 / pieces.length;
     const first = ((t - 1) * count + index) * pieces.length + 1;
     const own = (t - 1) * turns + turn + 1;
+    const materialises = this.groups.some((group) => group.materialises);
     let total = 0;
     for (const [sample, piece] of pieces.entries()) {
       for (const group of this.groups) group.materialise({ t: own, lrFactor, sample });
+      device.roundedWeights.again = sample + 1 < pieces.length && !materialises;
       total += (await this.pass({ t, draw: first + sample, loss: (pass) => loss(piece, pass) }, sum)) * share;
     }
     const gradients = sum.total();
