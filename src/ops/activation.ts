@@ -3,7 +3,7 @@ import { pointwise } from "../kernels/pointwise.ts";
 import type { Value } from "../kernels/program.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { map } from "./pointwise-op.ts";
+import { map, mapGradient } from "./pointwise-op.ts";
 
 /**
  *   y = f(x);   dx = dy · f′
@@ -23,6 +23,8 @@ export function activation(
   }));
   return (x) => {
     const y = map(forward, x, { x });
-    return x.device.tape.record([x], y, [], (dy) => [map(gradient, x, { x, y, dy })]);
+    return x.device.tape.record([x], y, [], (dy, owned) => [
+      mapGradient(gradient, x, dy, owned, { x, y, dy }),
+    ]);
   };
 }

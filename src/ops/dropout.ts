@@ -5,7 +5,7 @@ import { randomBits } from "../kernels/random.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Key } from "../random/stream.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { map } from "./pointwise-op.ts";
+import { map, mapGradient } from "./pointwise-op.ts";
 
 const kernel = pointwise(
   "dropout",
@@ -16,14 +16,15 @@ const kernel = pointwise(
   }),
 );
 
+const uniformsOf = (p: number, [key0, key1]: Key) => ({
+  key0,
+  key1,
+  threshold: Math.floor(p * 2 ** 32),
+  gain: 1 / (1 - p),
+});
+
 /** x / (1-p) with probability 1-p, else 0, by the draw of {@link dropout}; not recorded on the tape. */
-export const dropped = (x: Tensor, p: number, key: Key): Tensor =>
-  map(
-    kernel,
-    x,
-    { x },
-    { key0: key[0], key1: key[1], threshold: Math.floor(p * 2 ** 32), gain: 1 / (1 - p) },
-  );
+export const dropped = (x: Tensor, p: number, key: Key): Tensor => map(kernel, x, { x }, uniformsOf(p, key));
 
 /**
  *   y = x / (1-p) with probability 1-p, else 0;   dx the same of dy, with the same draw
@@ -38,5 +39,9 @@ export const dropped = (x: Tensor, p: number, key: Key): Tensor =>
 export function dropout(x: Tensor, p: number, key: Key): Tensor {
   if (!(p >= 0 && p < 1)) throw new RangeError(`logrung: dropout of ${p}, wants 0 <= p < 1`);
   if (p === 0) return x;
-  return x.device.tape.record([x], dropped(x, p, key), [], (dy) => [dropped(dy, p, key)], []);
+  const vjp = (dy: Tensor, owned: boolean): [Tensor] => [
+    mapGradient(kernel, x, dy, owned, { x: dy }, uniformsOf(p, key)),
+  ];
+  const y = dropped(x, p, key);
+  return x.device.tape.record([x], y, [], vjp, []);
 }

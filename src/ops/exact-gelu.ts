@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { LayerPrecision } from "./operand.ts";
 import { map } from "./pointwise-op.ts";
 import { saveInput } from "./saved.ts";
+import { savedSlope } from "./saved-slope.ts";
 
 /** The standard normal distribution function. */
 const distribution = (x: Value): Value => x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
@@ -21,12 +22,7 @@ const density = (x: Value): Value =>
 const forward = pointwise("exact gelu", { x: element("f32") }, {}, ({ x }) => ({
   y: output("f32", x.mul(distribution(x))),
 }));
-const gradient = pointwise(
-  "exact gelu gradient",
-  { x: element("f32"), dy: element("f32") },
-  {},
-  ({ x, dy }) => ({ y: output("f32", dy.mul(x.fma(density(x), distribution(x)))) }),
-);
+const gradient = savedSlope("exact gelu gradient", (x) => x.fma(density(x), distribution(x)));
 
 /**
  *   y = x Φ(x);   dx = dy · (Φ(x) + x φ(x))
@@ -35,7 +31,6 @@ const gradient = pointwise(
  * @source Hendrycks and Gimpel 2016, Gaussian error linear units.
  */
 export function exactGelu(x: Tensor, precision: LayerPrecision | null = null): Tensor {
-  const { made, reads, use } = saveInput(x, precision);
-  const vjp = (dy: Tensor): [Tensor] => [use((kept) => map(gradient, x, { x: kept, dy }))];
-  return x.device.tape.record([x], map(forward, x, { x }), made, vjp, reads);
+  const saved = saveInput(x, precision);
+  return x.device.tape.record([x], map(forward, x, { x }), saved.made, gradient(x, saved), saved.reads);
 }

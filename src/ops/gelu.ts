@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { LayerPrecision } from "./operand.ts";
 import { map } from "./pointwise-op.ts";
 import { saveInput } from "./saved.ts";
+import { savedSlope } from "./saved-slope.ts";
 
 const ROOT = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
@@ -25,9 +26,7 @@ export function geluSlope(x: Value): Value {
 }
 
 const forward = pointwise("gelu", { x: element("f32") }, {}, ({ x }) => ({ y: output("f32", geluValue(x)) }));
-const gradient = pointwise("gelu gradient", { x: element("f32"), dy: element("f32") }, {}, ({ x, dy }) => ({
-  y: output("f32", dy.mul(geluSlope(x))),
-}));
+const gradient = savedSlope("gelu gradient", geluSlope);
 
 /**
  *   y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
@@ -36,7 +35,6 @@ const gradient = pointwise("gelu gradient", { x: element("f32"), dy: element("f3
  * @source Hendrycks and Gimpel 2016, Gaussian error linear units; the tanh form is the one GPT-2 uses.
  */
 export function gelu(x: Tensor, precision: LayerPrecision | null = null): Tensor {
-  const { made, reads, use } = saveInput(x, precision);
-  const vjp = (dy: Tensor): [Tensor] => [use((kept) => map(gradient, x, { x: kept, dy }))];
-  return x.device.tape.record([x], map(forward, x, { x }), made, vjp, reads);
+  const saved = saveInput(x, precision);
+  return x.device.tape.record([x], map(forward, x, { x }), saved.made, gradient(x, saved), saved.reads);
 }

@@ -1,5 +1,5 @@
 /** What operations that are no products keep of their inputs for the backward pass. */
-import type { Tensor } from "../tensor/tensor.ts";
+import { isCoded, type CodedTensor, type Tensor } from "../tensor/tensor.ts";
 import { decoded, forKeeping, madeBy, rounded, type LayerPrecision } from "./operand.ts";
 
 /** An input kept for the backward pass. */
@@ -8,6 +8,8 @@ export interface SavedInput {
   readonly made: readonly Tensor[];
   /** Results that the vjp reads as they are; see the tape's `discard`. */
   readonly reads: readonly Tensor[];
+  /** What was kept, where that is codes at one scale that kernels can decode on the way. */
+  readonly codes: CodedTensor | null;
   /** Calls `body` with the float32 values of what was kept, which are gone after it. */
   readonly use: <T>(body: (values: Tensor) => T) => T;
 }
@@ -29,6 +31,7 @@ export function saveInput(x: Tensor, precision: LayerPrecision | null): SavedInp
   return {
     made: madeBy(kept, x),
     reads: kept === x ? [x] : [],
+    codes: isCoded(kept) && kept.encoding.scaleAxis === null && !kept.encoding.packed ? kept : null,
     use(body) {
       const { values, free } = decoded(kept);
       const result = body(values);

@@ -6,9 +6,9 @@ import { ShapeError, sizeOf, type Tensor } from "./tensor.ts";
 
 /**
  * The vector-Jacobian product of one operation: from dL/d(output) the dL/d(inputs), in order; null for an input that
- * has none. It may return `dy` itself (an addition does).
+ * has none. It may return `dy` itself (an addition does), and where `owned`, so that nothing else reads it, write over it.
  */
-export type Vjp = (dy: Tensor) => readonly (Tensor | null)[];
+export type Vjp = (dy: Tensor, owned: boolean) => readonly (Tensor | null)[];
 
 interface TapeNode {
   readonly inputs: readonly Tensor[];
@@ -174,6 +174,11 @@ class GradientTable {
     return gradient;
   }
 
+  /** Whether a gradient that was taken is nobody else's, not in part either. */
+  owns({ storage }: Tensor): boolean {
+    return this.counts.get(storage) === 1;
+  }
+
   drop(gradient: Tensor): void {
     this.count(gradient.storage, -1);
   }
@@ -247,7 +252,7 @@ function walk(end: Tensor, seed: Tensor, table: GradientTable): Gradients {
   for (const node of nodes) {
     const dy = table.take(node.output);
     if (dy) {
-      node.vjp(dy).forEach((gradient, i) => {
+      node.vjp(dy, table.owns(dy)).forEach((gradient, i) => {
         const input = node.inputs[i];
         if (!gradient) return;
         if (input.tracked) table.add(input, gradient);
