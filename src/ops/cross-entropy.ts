@@ -61,8 +61,8 @@ export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   const { loss, logSum } = crossEntropyRows(logits, targets);
   const average = mean(loss);
   device.free(loss);
-  return device.tape.record([logits], average, [logSum], (dy) => {
-    const dx = device.empty(logits.shape);
+  return device.tape.record([logits], average, [logSum], (dy, _, spent) => {
+    const dx = spent(logits) ? { ...logits, tracked: false } : device.empty(logits.shape);
     const inputs = { logits, target: targets, logSum, dy };
     device.run(gradient, { inputs, outputs: { dx }, uniforms: { share: 1 / sizes.rows }, sizes });
     return [dx];

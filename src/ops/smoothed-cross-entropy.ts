@@ -89,8 +89,8 @@ export function smoothedCrossEntropy(
   device.run(forward, { inputs, outputs: { loss, logSum }, uniforms: shares, sizes });
   const average = mean(loss);
   device.free(loss);
-  return device.tape.record([logits], average, [logSum], (dy) => {
-    const dx = device.empty(logits.shape);
+  return device.tape.record([logits], average, [logSum], (dy, _, spent) => {
+    const dx = spent(logits) ? { ...logits, tracked: false } : device.empty(logits.shape);
     const own = { ...shares, share: 1 / count };
     device.run(gradient, { inputs: { ...inputs, logSum, dy }, outputs: { dx }, uniforms: own, sizes });
     return [dx];

@@ -6,9 +6,14 @@ import { ShapeError, sizeOf, type Tensor } from "./tensor.ts";
 
 /**
  * The vector-Jacobian product of one operation: from dL/d(output) the dL/d(inputs), in order; null for an input that
- * has none. It may return `dy` itself (an addition does), and where `owned`, so that nothing else reads it, write over it.
+ * has none. It may return `dy` itself (an addition does), and where `owned`, so that nothing else reads it, write over it; so
+ * it may over an input or output that is `spent`, which the backward pass is about to free, and return that as a gradient.
  */
-export type Vjp = (dy: Tensor, owned: boolean) => readonly (Tensor | null)[];
+export type Vjp = (
+  dy: Tensor,
+  owned: boolean,
+  spent: (tensor: Tensor) => boolean,
+) => readonly (Tensor | null)[];
 
 interface TapeNode {
   readonly inputs: readonly Tensor[];
@@ -179,6 +184,10 @@ class GradientTable {
     return this.counts.get(storage) === 1;
   }
 
+  holds(storage: Storage): boolean {
+    return this.counts.has(storage);
+  }
+
   drop(gradient: Tensor): void {
     this.count(gradient.storage, -1);
   }
@@ -249,10 +258,11 @@ function walk(end: Tensor, seed: Tensor, table: GradientTable): Gradients {
   const { device } = end;
   const nodes = device.tape.drain();
   table.add(end, seed);
-  for (const node of nodes) {
+  for (const [at, node] of nodes.entries()) {
     const dy = table.take(node.output);
     if (dy) {
-      node.vjp(dy, table.owns(dy)).forEach((gradient, i) => {
+      const spent = ({ storage }: Tensor): boolean => !table.holds(storage) && isSpent(storage, nodes, at);
+      node.vjp(dy, table.owns(dy), spent).forEach((gradient, i) => {
         const input = node.inputs[i];
         if (!gradient) return;
         if (input.tracked) table.add(input, gradient);
@@ -260,14 +270,26 @@ function walk(end: Tensor, seed: Tensor, table: GradientTable): Gradients {
       });
       table.drop(dy);
     }
-    freeAfter(node, end);
+    freeAfter(node, end, table);
   }
   return table.rest();
 }
 
-function freeAfter(node: TapeNode, loss: Tensor): void {
+/** Whether an operation to come made a storage, which is freed after it, and none of them reads it. */
+function isSpent(storage: Storage, nodes: readonly TapeNode[], after: number): boolean {
+  let made = false;
+  for (let i = after + 1; i < nodes.length; i++) {
+    const node = nodes[i];
+    if (node.reads.has(storage)) return false;
+    made ||= node.output.storage === storage && !node.inputs.some((input) => input.storage === storage);
+  }
+  return made;
+}
+
+/** What became a gradient's goes with the gradient. */
+function freeAfter(node: TapeNode, loss: Tensor, table: GradientTable): void {
   const { device, storage } = node.output;
   for (const tensor of node.saved) device.free(tensor);
   const isView = node.inputs.some((input) => input.storage === storage);
-  if (!isView && storage !== loss.storage) device.release(storage);
+  if (!isView && storage !== loss.storage && !table.holds(storage)) device.release(storage);
 }
