@@ -49,6 +49,25 @@ it.each(["fp32", "lns-madam-8", "mxfp8"])(
   },
 );
 
+it("gives each part's result back when the backward pass is through it", async () => {
+  const heights: number[] = [];
+  for (const layers of [2, 6]) {
+    const own = new Device(await createWasmBackend({ threads: 1, features: { shared: false } }));
+    const model = gpt2(own, { ...config, layers, recompute: true }, 3);
+    const before = own.backend.memory.bytes;
+    await own.step(async () => {
+      const tokens = own.tensor(new Int32Array(64), [64]);
+      const pass = trainingPass(parsePolicy("fp32"), 0, 5, 1);
+      const gradients = backward(crossEntropy(model.logits(tokens, 4, pass), tokens));
+      const held = [...gradients.values()].reduce((sum, { storage }) => sum + storage.bytes, 0);
+      heights.push(own.backend.memory.bytes - before - held);
+    });
+    await own.close();
+  }
+  // What is left besides the gradients, scratch memory of kernels, does not grow with the parts.
+  expect(heights[1] - heights[0]).toBeLessThan(64 * config.width * 4);
+});
+
 it("leaves nothing behind", async () => {
   await train(true, "fp32");
   const before = device.backend.memory.bytes;

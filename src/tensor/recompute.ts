@@ -22,6 +22,7 @@ export function recomputed(x: Tensor, parameters: readonly Tensor[], body: (x: T
     (dy) => {
       const again = tape.holding(x, () => tape.replay(() => body(x)));
       const gradients = pullBack(again, dy);
+      if (again.storage !== x.storage) x.device.free(again);
       return [x, ...parameters].map((input) => gradients.get(input) ?? null);
     },
     [x],

@@ -19,6 +19,7 @@ it("keeps a copy a precision and axis, until it is taken, forgotten, or the step
   kept.keep(w, precision, 1, second);
   expect(kept.find(w, precision, 0)).toBe(first);
   expect(kept.find(w, precision, 1)).toBe(second);
+  expect(kept.bytes).toBe(memory.bytes - before);
   expect(kept.find(w, { ...precision }, 1)).toBeNull();
   expect(kept.find(v, precision, 1)).toBeNull();
   kept.take(w, first);

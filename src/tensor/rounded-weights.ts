@@ -21,6 +21,13 @@ export class RoundedWeights {
   again = false;
   private readonly entries = new Map<Storage, Entry[]>();
 
+  /** Bytes of all that is kept. */
+  get bytes(): number {
+    const all = [...this.entries.values()].flat();
+    const parts = all.flatMap(({ rounded }) => partsOf(rounded));
+    return parts.reduce((sum, { storage }) => sum + storage.bytes, 0);
+  }
+
   /** What was kept of a weight in a precision, its scales along an axis. */
   find({ storage }: Tensor, precision: unknown, axis: number): Tensor | null {
     const entry = this.entries

@@ -174,7 +174,8 @@ export async function readPacked({ device, encoding, shape, storage }: Tensor): 
   if (encoding.kind === "float32" || encoding.kind === "int32" || !encoding.packed)
     throw new ShapeError("logrung: readPacked of a tensor that is not packed");
   const bytes = await device.backend.read(storage.slice(), "u8", elementBytes(encoding, shape));
-  return clearSpare(Uint8Array.from(bytes), sizeOf(codesShape(encoding, shape)), codeBits(encoding));
+  const own = bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes);
+  return clearSpare(own, sizeOf(codesShape(encoding, shape)), codeBits(encoding));
 }
 
 /** The one element of a float32 scalar. */
@@ -189,7 +190,8 @@ export async function readValues(tensor: Tensor): Promise<Float32Array | Float64
   const raw = await readTensor(tensor);
   const { encoding } = tensor;
   if (encoding.kind === "blocked") return blockedValues(tensor.shape, encoding, raw);
-  if (encoding.kind !== "coded") return raw instanceof Float64Array ? raw : Float32Array.from(raw);
+  if (encoding.kind !== "coded")
+    return raw instanceof Float64Array || raw instanceof Float32Array ? raw : Float32Array.from(raw);
   const scales = await readTensor(encoding.scale);
   const columns = tensor.shape[tensor.shape.length - 1] ?? 1;
   const scaleOf = (i: number): number => {

@@ -2,6 +2,7 @@
 import { rungsOf, type ScalarFormat } from "../formats/index.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Gradients } from "../tensor/tape.ts";
+import { visitTensor } from "../tensor/pieces.ts";
 import { isCoded, readTensor, readValues, type Tensor } from "../tensor/tensor.ts";
 
 /** Thrown when a run goes to NaN or infinity: nothing of that step is saved. */
@@ -56,6 +57,15 @@ export async function diagnose(
 
 const isFinite = ({ info }: ScalarFormat): boolean => !info.hasInf && !info.hasNaN;
 
+async function isFiniteThroughout(tensor: Tensor): Promise<boolean> {
+  if (tensor.encoding.kind !== "float32") return (await readValues(tensor)).every(Number.isFinite);
+  let all = true;
+  await visitTensor(tensor, (piece) => {
+    all &&= piece.every(Number.isFinite);
+  });
+  return all;
+}
+
 /**
  * Checks what a checkpoint is about to keep; codes of a format without Inf and NaN are finite by nature.
  *
@@ -65,7 +75,7 @@ const isFinite = ({ info }: ScalarFormat): boolean => !info.hasInf && !info.hasN
 export async function expectFinite(step: number, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
   for (const [name, tensor] of Object.entries(tensors)) {
     if (isCoded(tensor) && isFinite(tensor.encoding.format)) continue;
-    if ((await readValues(tensor)).every(Number.isFinite)) continue;
+    if (await isFiniteThroughout(tensor)) continue;
     const diagnosis = `"${name}" is the first tensor with a NaN or an infinity after its update`;
     throw new DivergenceError(step, "the state is not finite", diagnosis);
   }

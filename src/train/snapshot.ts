@@ -42,7 +42,7 @@ export async function snapshot(
       throw new SnapshotError(`logrung: "${name}" is in blocks, which no checkpoint holds`);
     const data = await (isPacked(tensor) ? readPacked(tensor) : readTensor(tensor));
     const narrow = data instanceof Float64Array ? Float32Array.from(data) : data;
-    const bytes = new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength).slice();
+    const bytes = new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength);
     taken[name] = { dtype: dtypeOf(tensor), shape: storedShape(tensor), bytes };
   }
   return taken;

@@ -159,7 +159,7 @@ export class Trainer<B, M extends TrainedModel> {
   ): Promise<number> {
     const { device, policy, seed, dropout } = this.spec;
     const loss = lossOf(trainingPass(policy, dropout, seed, draw));
-    this.activationBytes ??= device.stepBytes;
+    this.activationBytes ??= device.stepBytes - device.roundedWeights.bytes;
     const gradients = backward(loss);
     const value = await item(loss);
     if (!Number.isFinite(value))
