@@ -19,12 +19,14 @@ interface Layer {
 }
 
 /**
- * Applies an operation that is the last to read its input, whose memory then goes unless a vjp reads it.
+ * Applies an operation that is the last to read its input, whose memory then goes, or becomes the result's, unless a vjp
+ * reads it.
  *
  * @param input  not a view of what something else still reads.
+ * @param operation  a single one: where it is made of several, the first to read the input is not to be the last.
  */
 export function last(input: Tensor, operation: (input: Tensor) => Tensor): Tensor {
-  const result = operation(input);
+  const result = input.device.tape.giving(input, () => operation(input));
   if (result.storage !== input.storage) input.device.tape.discard(input);
   return result;
 }

@@ -3,7 +3,7 @@ import { pointwise } from "../kernels/pointwise.ts";
 import type { Value } from "../kernels/program.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { map, mapGradient } from "./pointwise-op.ts";
+import { map, mapOver } from "./pointwise-op.ts";
 
 /**
  *   y = f(x);   dx = dy · f′
@@ -23,8 +23,6 @@ export function activation(
   }));
   return (x) => {
     const y = map(forward, x, { x });
-    return x.device.tape.record([x], y, [], (dy, owned) => [
-      mapGradient(gradient, x, dy, owned, { x, y, dy }),
-    ]);
+    return x.device.tape.record([x], y, [], (dy, owned) => [mapOver(gradient, x, dy, owned, { x, y, dy })]);
   };
 }

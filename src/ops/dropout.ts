@@ -5,7 +5,7 @@ import { randomBits } from "../kernels/random.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Key } from "../random/stream.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { map, mapGradient } from "./pointwise-op.ts";
+import { map, mapOver } from "./pointwise-op.ts";
 
 const kernel = pointwise(
   "dropout",
@@ -40,8 +40,8 @@ export function dropout(x: Tensor, p: number, key: Key): Tensor {
   if (!(p >= 0 && p < 1)) throw new RangeError(`logrung: dropout of ${p}, wants 0 <= p < 1`);
   if (p === 0) return x;
   const vjp = (dy: Tensor, owned: boolean): [Tensor] => [
-    mapGradient(kernel, x, dy, owned, { x: dy }, uniformsOf(p, key)),
+    mapOver(kernel, x, dy, owned, { x: dy }, uniformsOf(p, key)),
   ];
-  const y = dropped(x, p, key);
+  const y = mapOver(kernel, x, x, x.device.tape.isGiven(x), { x }, uniformsOf(p, key));
   return x.device.tape.record([x], y, [], vjp, []);
 }

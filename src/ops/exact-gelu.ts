@@ -4,7 +4,7 @@ import type { Value } from "../kernels/program.ts";
 import { element, output } from "../kernels/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LayerPrecision } from "./operand.ts";
-import { map } from "./pointwise-op.ts";
+import { mapOver } from "./pointwise-op.ts";
 import { saveInput } from "./saved.ts";
 import { savedSlope } from "./saved-slope.ts";
 
@@ -32,5 +32,7 @@ const gradient = savedSlope("exact gelu gradient", (x) => x.fma(density(x), dist
  */
 export function exactGelu(x: Tensor, precision: LayerPrecision | null = null): Tensor {
   const saved = saveInput(x, precision);
-  return x.device.tape.record([x], map(forward, x, { x }), saved.made, gradient(x, saved), saved.reads);
+  const { tape } = x.device;
+  const y = mapOver(forward, x, x, tape.isGiven(x) && !saved.reads.includes(x), { x });
+  return tape.record([x], y, saved.made, gradient(x, saved), saved.reads);
 }

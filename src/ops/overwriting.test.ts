@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { createWasmBackend } from "../kernels/wasm/index.ts";
+import { last } from "../nn/layers.ts";
 import { Device } from "../tensor/device.ts";
 import { recomputed } from "../tensor/recompute.ts";
 import { backward } from "../tensor/tape.ts";
@@ -7,9 +9,11 @@ import { item, readTensor, type Tensor } from "../tensor/tensor.ts";
 import { add } from "./add.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dropout } from "./dropout.ts";
+import { exactGelu } from "./exact-gelu.ts";
 import { gelu } from "./gelu.ts";
 import { linear } from "./linear.ts";
 import { parsePolicy } from "../precision/parse-policy.ts";
+import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
 import { scaled } from "./scaled.ts";
 
@@ -86,6 +90,48 @@ describe("gradients written over what they come from", () => {
         expect(Math.abs(Number(gradients[which][at]) - slope)).toBeLessThan(2e-4);
       }
     }
+  });
+
+  it.each(["fp32", "lns-madam-8"])("and results over inputs that nothing else reads: %s", async (name) => {
+    const precision = { policy: parsePolicy(name), key: () => [3, 4] as const };
+    const operations = {
+      gelu: (x: Tensor) => gelu(x, precision),
+      exactGelu: (x: Tensor) => exactGelu(x, precision),
+      relu: (x: Tensor) => relu(x, precision),
+      dropout: (x: Tensor) => dropout(x, 0.5, [1, 2]),
+    };
+    for (const operation of Object.values(operations)) {
+      const [plain, over] = await Promise.all([false, true].map(async (gives) => {
+        const own = new Device(createReferenceBackend({ precision: "float32" }));
+        const x = { ...own.tensor(new Float32Array(a.shape[0] * CLASSES).map((_, i) => Math.sin(i)), a.shape), tracked: true };
+        const found = await own.step(async () => {
+          const sum = add(x, x);
+          const before = own.stepBytes;
+          const y = gives ? last(sum, operation) : operation(sum);
+          const taken = own.stepBytes - before;
+          const gradients = backward(crossEntropy(y, own.tensor(await readTensor(targets), [ROWS])));
+          const gradient = gradients.get(x);
+          return { taken, values: gradient ? [...(await readTensor(gradient))] : [] };
+        });
+        await own.close();
+        return found;
+      }));
+      expect(over.values).toEqual(plain.values);
+      expect(over.values.length).toBe(ROWS * CLASSES);
+      expect(over.taken).toBeLessThanOrEqual(plain.taken);
+    }
+  }); // prettier-ignore
+
+  it("but not results over what a gradient is taken at", async () => {
+    const [x, y] = await device.step(() => {
+      const input = add(a, b);
+      const result = last(input, (given) => gelu(given));
+      return Promise.all([readTensor(input), readTensor(result)]);
+    });
+    expect([...x]).not.toEqual([...y]);
+    const sums = (await readTensor(a)).map(Number);
+    const others = await readTensor(b);
+    expect(x.every((value, i) => Math.abs(value - sums[i] - Number(others[i])) < 1e-6)).toBe(true);
   });
 
   it("spare the logits a second copy", async () => {

@@ -21,19 +21,21 @@ export function map(
 }
 
 /**
- * The gradient of `like` from a pointwise kernel with one output `y` that reads `dy`: written over dy where that is the caller's
- * own, which spares the largest tensors of a backward pass a second copy.
+ * The same, written over a tensor of `like`'s size where that may be: the largest tensors of a pass then need no second copy.
+ *
+ * @param target  one of the inputs, read at the element that is written alone.
+ * @param may     whether nothing reads it afterwards.
  */
-export function mapGradient(
+export function mapOver(
   kernel: PointwiseKernel,
   like: Tensor,
-  dy: Tensor,
-  owned: boolean,
+  target: Tensor,
+  may: boolean,
   inputs: Readonly<Record<string, Tensor>>,
   uniforms: Readonly<Record<string, number>> = {},
 ): Tensor {
-  if (!owned) return map(kernel, like, inputs, uniforms);
+  if (!may) return map(kernel, like, inputs, uniforms);
   const sizes = { rows: 1, columns: sizeOf(like.shape) };
-  dy.device.run(kernel, { inputs, outputs: { y: dy }, uniforms, sizes });
-  return { ...dy, shape: like.shape };
+  target.device.run(kernel, { inputs, outputs: { y: target }, uniforms, sizes });
+  return { ...target, shape: like.shape, tracked: false };
 }

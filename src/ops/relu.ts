@@ -4,7 +4,7 @@ import { f32, select, u32 } from "../kernels/program.ts";
 import { element, output } from "../kernels/signature.ts";
 import { INT32, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { LayerPrecision } from "./operand.ts";
-import { map, mapGradient } from "./pointwise-op.ts";
+import { mapOver } from "./pointwise-op.ts";
 
 const forward = pointwise("relu", { x: element("f32") }, {}, ({ x }) => ({ y: output("f32", x.max(0)) }));
 const gradient = pointwise("relu gradient", { y: element("f32"), dy: element("f32") }, {}, ({ y, dy }) => ({
@@ -32,21 +32,13 @@ const masked = pointwise(
  */
 export function relu(x: Tensor, precision: LayerPrecision | null = null): Tensor {
   const { device } = x;
-  const y = map(forward, x, { x });
+  const y = mapOver(forward, x, x, device.tape.isGiven(x), { x });
   const keepsMask =
     precision !== null && precision.policy.saved !== null && x.tracked && device.tape.recording;
   if (!keepsMask)
-    return device.tape.record([x], y, [], (dy, owned) => [mapGradient(gradient, x, dy, owned, { y, dy })], [
-      y,
-    ]);
+    return device.tape.record([x], y, [], (dy, owned) => [mapOver(gradient, x, dy, owned, { y, dy })], [y]);
   const size = sizeOf(x.shape);
   const mask = device.empty([Math.ceil(size / 4)], INT32); // bytes, as whole words
   device.run(positive, { inputs: { y }, outputs: { mask }, sizes: { rows: 1, columns: size } });
-  return device.tape.record(
-    [x],
-    y,
-    [mask],
-    (dy, owned) => [mapGradient(masked, x, dy, owned, { mask, dy })],
-    [],
-  );
+  return device.tape.record([x], y, [mask], (dy, owned) => [mapOver(masked, x, dy, owned, { mask, dy })], []);
 }

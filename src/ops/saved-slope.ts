@@ -6,7 +6,7 @@ import type { Value } from "../kernels/program.ts";
 import { element, output, scalar } from "../kernels/signature.ts";
 import type { Vjp } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { mapGradient } from "./pointwise-op.ts";
+import { mapOver } from "./pointwise-op.ts";
 import type { SavedInput } from "./saved.ts";
 
 /**
@@ -34,8 +34,8 @@ export function savedSlope(name: string, slope: (x: Value) => Value): (x: Tensor
   };
   return (x, { codes, use }) =>
     (dy, owned) => {
-      if (!codes) return [use((kept) => mapGradient(plain, x, dy, owned, { x: kept, dy }))];
+      if (!codes) return [use((kept) => mapOver(plain, x, dy, owned, { x: kept, dy }))];
       const { format, scale } = codes.encoding;
-      return [mapGradient(kernelOf(format), x, dy, owned, { x: codes, scale, dy })];
+      return [mapOver(kernelOf(format), x, dy, owned, { x: codes, scale, dy })];
     };
 }

@@ -30,6 +30,7 @@ export class Tape {
   private paused = 0;
   private replays = 0;
   private rehearsals = 0;
+  private given: Storage | null = null;
 
   get recording(): boolean {
     return this.paused === 0;
@@ -75,7 +76,7 @@ export class Tape {
    */
   discard(...tensors: readonly Tensor[]): void {
     for (const { device, storage } of tensors) {
-      if (this.held.has(storage) || this.nodes.some(({ reads }) => reads.has(storage))) continue;
+      if (this.isRead(storage)) continue;
       device.release(storage);
     }
   }
@@ -88,6 +89,22 @@ export class Tape {
     } finally {
       this.paused--;
     }
+  }
+
+  /** Runs operations that are the last to read a result, so that they may write over it: see {@link isGiven}. */
+  giving<T>({ storage }: Tensor, body: () => T): T {
+    const before = this.given;
+    this.given = storage;
+    try {
+      return body();
+    } finally {
+      this.given = before;
+    }
+  }
+
+  /** Whether an operation may write its result over this input, unless its own vjp is to read it. */
+  isGiven({ storage }: Tensor): boolean {
+    return this.given === storage && !this.isRead(storage);
   }
 
   /** Runs `body` while a tensor's memory stays, whoever discards it. */
@@ -121,6 +138,10 @@ export class Tape {
     } finally {
       this.replays--;
     }
+  }
+
+  private isRead(storage: Storage): boolean {
+    return this.held.has(storage) || this.nodes.some(({ reads }) => reads.has(storage));
   }
 
   clear(): void {
