@@ -41,6 +41,8 @@ export class Heap implements MemoryUse {
   readonly maximumPages: number;
   bytes = 0;
   peakBytes = 0;
+  /** How far buffers have reached at most: what of the memory was ever touched, gaps between buffers included. */
+  reached: number;
   private end: number;
   /** By address. None lies at the end. */
   private readonly gaps: Gap[] = [];
@@ -64,6 +66,7 @@ export class Heap implements MemoryUse {
       }
     }
     this.end = Math.ceil(start / ALIGNMENT) * ALIGNMENT;
+    this.reached = this.end;
   }
 
   /** @throws RangeError when `bytes` is no count or there is no more memory. */
@@ -121,6 +124,7 @@ export class Heap implements MemoryUse {
     const end = address + block;
     if (end > this.maximumPages * PAGE_BYTES || !this.reach(end)) return undefined;
     this.end = end;
+    this.reached = Math.max(this.reached, end);
     return address;
   }
 
