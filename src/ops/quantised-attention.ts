@@ -212,10 +212,13 @@ function backward(dy: Tensor, kept: Operands, qkv: Tensor, setting: Setting): Te
   valueGradient(dqkv, roundedP, e.ofTokens, h);
   free([...madeBy(roundedP.tensor, reached), ...(reached === p ? [] : [reached])]);
   const ds = scoreGradient(p, e.ofWidth, operands.ofWidth, setting);
-  free(madeOf(e, dy));
+  free([...madeOf(e, dy), p]);
   const s = bothWays(ds, h.length, "error of the scores");
+  const made = madeOf(s, ds);
+  const rounds = s.ofWidth.tensor !== ds && s.ofTokens.tensor !== ds;
+  if (rounds) free([ds]);
   queryAndKeyGradient(dqkv, s, operands.ofTokens, h);
-  free([...madeOf(s, ds), ds, p, ...opened(operands, kept)]);
+  free([...made, ...(rounds ? [] : [ds]), ...opened(operands, kept)]);
   return dqkv;
 } // prettier-ignore
 
