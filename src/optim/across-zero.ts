@@ -1,7 +1,7 @@
 /** Rounding an additive rule's weights to a ladder, down to zero and out of it on the other side. */
 import type { ScalarFormat } from "../formats/index.ts";
 import { encodeValue } from "../kernels/codec.ts";
-import { roundsInStep, roundToLadder } from "../kernels/codec/ladder-step.ts";
+import { roundToLadder } from "../kernels/codec/ladder-step.ts";
 import type { Value } from "../kernels/program.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 
@@ -27,7 +27,9 @@ export function encodeAcrossZero(
   bits: Value,
 ): Value {
   const { coding } = format;
-  if (coding.kind !== "ladder" || !coding.signed || rounding !== "stochastic" || !roundsInStep(coding))
+  const signed = coding.kind === "ladder" && coding.signed;
+  // Where the lowest rungs are subnormal, the format alone knows how to reach them.
+  if (!signed || rounding !== "stochastic" || coding.rungs > 126 * coding.rungsPerOctave)
     return encodeValue(format, x, rounding, bits);
   const upwards = bits.xor(x.asI32().shr(31).asU32());
   const { rungs, rungsPerOctave } = coding;

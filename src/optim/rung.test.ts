@@ -101,21 +101,27 @@ describe("rung", () => {
     expect(undecided).toBeLessThan(60); // of 9600
   });
 
-  it("walks through zero at about its mean pace, in steps smaller than the lowest rung", async () => {
-    const size = 400;
-    const initial = Array.from({ length: size }, (_, i) => (i === 0 ? 1 : 0.004));
-    const bench = await prepare({ ...ladder, scale: 1 }, initial, { lr: 2e-4, beta1: 0 });
-    const mean = async (): Promise<number> =>
-      (await bench.values()).slice(1).reduce((sum, w) => sum + w, 0) / (size - 1);
-    const first = await mean();
-    for (let t = 1; t <= 60; t++) await bench.step([0, ...initial.slice(1).map(() => 1)], t);
-    // The lowest rung is 0.0043. A walk that remembers where it was is right on average over all steps, not from each
-    // rung on: independent draws give 1 ± 0.01 here, the Weyl sequence 1.2 after 60 steps and 1.1 after 100.
-    const pace = (first - (await mean())) / (60 * 2e-4);
-    expect(pace).toBeGreaterThan(0.9);
-    expect(pace).toBeLessThan(1.25);
-    expect((await bench.values()).slice(1).every((w) => w <= 0)).toBe(true);
-  });
+  it.each([
+    ["lns8-g16", 1],
+    ["lns8-g32", 2 ** -4],
+  ])(
+    "walks through zero at about its mean pace on %s, in steps smaller than the lowest rung",
+    async (name, top) => {
+      const size = 400;
+      const initial = Array.from({ length: size }, (_, i) => (i === 0 ? top : 0.004));
+      const bench = await prepare({ ...ladder, format: name, scale: top }, initial, { lr: 2e-4, beta1: 0 });
+      const mean = async (): Promise<number> =>
+        (await bench.values()).slice(1).reduce((sum, w) => sum + w, 0) / (size - 1);
+      const first = await mean();
+      for (let t = 1; t <= 60; t++) await bench.step([0, ...initial.slice(1).map(() => 1)], t);
+      // The lowest rung is 0.0043. A walk that remembers where it was is right on average over all steps, not from each
+      // rung on: independent draws give 1 ± 0.01 here, the Weyl sequence 1.2 after 60 steps and 1.1 after 100.
+      const pace = (first - (await mean())) / (60 * 2e-4);
+      expect(pace).toBeGreaterThan(0.9);
+      expect(pace).toBeLessThan(1.25);
+      expect((await bench.values()).slice(1).every((w) => w <= 0)).toBe(true);
+    },
+  );
 
   it("lets the top follow the largest weight by whole rungs, without moving weights that have no gradient", async () => {
     const initial = [1, 0.5, -0.25, 0.125];
