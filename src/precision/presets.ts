@@ -70,13 +70,15 @@ const lmd = (name: string, format: string): Policy => ({
 });
 
 /**
- * Four bytes a weight for LMD: two parts, on an unsigned ladder of 32 rungs an octave, and two moments; three where its
- * direction is a sign. Parts of small weights stay near the floor that they start from, so eight octaves are enough.
+ * Less than four bytes a weight for LMD: two parts, on an unsigned ladder of 32 rungs an octave, and two moments; three where
+ * its direction is a sign. Parts of small weights stay near the floor that they start from, so eight octaves are enough. The
+ * second moment spans the 63 octaves of `state8` on whole octaves, which its root halves, in 6 bits.
  */
 const lmd8: Policy = {
   ...state8,
   name: "lmd8",
   update: held("ulns8-g32", "stochastic", "tensor"),
+  moment: { first: state8.moment.first, second: held("ulns6-g1", "stochastic", 256) },
 };
 
 /**
@@ -86,7 +88,7 @@ const lmd8: Policy = {
  * - `state16`     the same at 16 bits: a ladder of 1024 rungs an octave, moments in bf16.
  * - `madam-b12`, `madam-b10`, `madam-b8`  weights alone, on ladders of e^-0.001, e^-0.005, e^-0.01 with 2¹², 2¹⁰, 2⁸
  *   magnitudes and a sign: the Transformer's settings in the reference code of Bernstein et al. 2020.
- * - `lmd8`        the parts of LMD's weights and its moments in 8-bit log codes, operands of products in float32.
+ * - `lmd8`        the parts of LMD's weights and its first moment in 8-bit log codes, the second in 6, operands of products in float32.
  * - `lns-madam-8` everything in 8-bit log codes: `state8`, and the operands of every product.
  * - `lmd-mxfp6`, `lmd-mxfp4`  operands of forward products in MX blocks, the backward pass on unrounded ones, as LMD's
  *   abstract has it. Of the two 6-bit elements we chose e2m3, and ties to even: the source names neither.

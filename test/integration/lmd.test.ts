@@ -34,8 +34,8 @@ it("goes on from its middle as if it had not stopped, and is judged by the means
 
 it("a weight in two parts and two moments at 8 bits takes four bytes; three where the direction is a sign", async () => {
   for (const [direction, bytes] of [
-    ["normalised", 4],
-    ["lion", 3],
+    ["normalised", [1, 1, 1, 0.75]],
+    ["lion", [1, 1, 1]],
   ] as const) {
     const path = join(folder, direction);
     const words = ["--optimizer=lmd", "--precision=lmd8", `--optimizer.direction=${direction}`];
@@ -50,7 +50,7 @@ it("a weight in two parts and two moments at 8 bits takes four bytes; three wher
     expect(summary.stateBytes).toBe(sizes.reduce((a, b) => a + b, 0));
     const weight = Object.entries(tensors).filter(([name]) => name.startsWith("h.0.mlp.c_fc.weight."));
     const numbers = weight.map(([, tensor]) => tensor.bytes.length).filter((length) => length > 4);
-    expect(numbers).toEqual(Array<number>(bytes).fill(4 * 16 * 16));
+    expect(numbers.toSorted((a, b) => b - a)).toEqual(bytes.map((each) => each * 4 * 16 * 16));
     expect(summary.ladders.map(({ group }) => group)).toContain("parts");
   }
 });
