@@ -14,7 +14,7 @@ const ofTexts = ["prompt", "length", "temperature", "top-k"] as const;
 /**
  * Writes a PNG of samples, a row for each class: `--output`, or `generated-<seed>.png` in the run.
  *
- * @throws UsageError for options of texts, FileError when it cannot be written.
+ * @throws UsageError for options of texts and a file of another kind, FileError when it cannot be written.
  */
 export async function generateImages(
   session: GanSession & { readonly position: Position },
@@ -26,6 +26,9 @@ export async function generateImages(
   if (wrong !== undefined) throw new UsageError(`--${wrong} is for runs of language models, this one makes images`);
   if (columns < 1) throw new UsageError(`--columns is ${columns}, wants 1 or more`);
   const given = values.output;
+  if (typeof given === "string" && !given.toLowerCase().endsWith(".png")) {
+    throw new UsageError(`--output is "${given}", wants a file *.png`);
+  }
   const path = typeof given === "string" ? resolve(cwd, given) : join(run, `generated-${seed}.png`);
   const png = await pictureOf(session, columns, seed);
   await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {

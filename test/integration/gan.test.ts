@@ -92,6 +92,8 @@ describe("a run of a GAN", () => {
     const told = await inPlace(["generate", whole, "--seed=2", "--columns=5", `--output=${other}`, "--json"]);
     expect(JSON.parse(told.stdout)).toMatchObject({ step: 5, picture: other, classes: 10, columns: 5, seed: 2 });
     expect(decode(readFileSync(other)).width).toBe(5 * 30 - 2);
+    const wrong = await inPlace(["generate", whole, "--output=clothes.jpg"]);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining("wants a file *.png") });
   }); // prettier-ignore
 
   it("is scored by its discriminator, and by the features of a classifier", async () => {
