@@ -20,9 +20,12 @@ const changing = (
   update(scope, variant) {
     const update = rung.update(scope, variant);
     const { octavesPerRung, rungs } = variant;
-    if (update.kind !== "additive" || octavesPerRung === null || rungs === null) return update;
+    if (update.kind !== "steps" || octavesPerRung === null || rungs === null) return update;
+    const { decay, rate, step } = update;
+    const kept = decay ? scope.w.sub(scope.w.mul(decay)) : scope.w;
+    const x = kept.sub(rate.mul(step));
     const lowest = scope.scale.mul(2 ** ((1 - rungs) * octavesPerRung)); // the smallest weight that is not zero
-    return { ...update, value: change(update.value, scope, { lowest, perOctave: 1 / octavesPerRung }) };
+    return { kind: "additive", value: change(x, scope, { lowest, perOctave: 1 / octavesPerRung }) };
   },
 });
 
