@@ -5,7 +5,8 @@ import { writeFileAtomic } from "../src/io/atomic-file.ts";
 import { FileError } from "../src/io/file-error.ts";
 import type { CommandContext } from "./command.ts";
 import { UsageError } from "./errors.ts";
-import type { GanSession, Position } from "./session.ts";
+import type { Position } from "./open-run.ts";
+import type { GanSession } from "./session.ts";
 import { pictureOf } from "./tasks/gan.ts";
 
 /** Options that are of texts alone. */

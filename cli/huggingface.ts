@@ -5,7 +5,7 @@ import { UsageError } from "./errors.ts";
 import { gpt2Files, gpt2Run } from "./huggingface-gpt2.ts";
 import { vitFiles, vitRun } from "./huggingface-vit.ts";
 import { type Converted, expectNoModel, makeRun, readPublished, writePublished } from "./published-folder.ts";
-import { openRun, type OpenedRun } from "./session.ts";
+import { openRun, type OpenedRun } from "./open-run.ts";
 
 /** By `model_type`: what makes a session of a published model. */
 const readers = { gpt2: gpt2Run, vit: vitRun } as const;

@@ -2,7 +2,8 @@
 import type { Checkpoint } from "../src/train/checkpoint.ts";
 import type { JsonObject } from "../src/train/json.ts";
 import { formatsOf, snapshot } from "../src/train/snapshot.ts";
-import type { Position, Session } from "./session.ts";
+import type { Position } from "./open-run.ts";
+import type { Session } from "./session.ts";
 
 const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
 

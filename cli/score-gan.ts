@@ -8,7 +8,8 @@ import { ganNormalisation } from "../src/train/gan-trainer.ts";
 import { featureMoments } from "../src/train/image-features.ts";
 import { UsageError } from "./errors.ts";
 import { loadImages } from "./image-sets.ts";
-import { imageTaskOf, openRun, type GanSession, type ImagesSession } from "./session.ts";
+import { openRun } from "./open-run.ts";
+import { imageTaskOf, type GanSession, type ImagesSession } from "./session.ts";
 import { normalisationOf } from "./tasks/image-lines.ts";
 
 /** Fréchet distances in the features of a classifier; no FID, whose features are Inception's. */

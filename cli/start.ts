@@ -16,7 +16,8 @@ import type { ConfigAssignment } from "./command.ts";
 import { resolveConfig, type TrainConfig } from "./config/resolve.ts";
 import { resumeConflicts } from "./config/resume.ts";
 import { UsageError } from "./errors.ts";
-import { loadedCheckpoint, positionOf, type Session } from "./session.ts";
+import { loadedCheckpoint, positionOf } from "./open-run.ts";
+import type { Session } from "./session.ts";
 import type { Prepared } from "./tasks/work.ts";
 import { packageVersion } from "./version.ts";
 

@@ -3,7 +3,7 @@ import type { Tokenizer } from "../src/data/tokenizer.ts";
 import type { TextsConfig } from "./config/resolve.ts";
 import { UsageError } from "./errors.ts";
 import { floatWeights } from "./published-folder.ts";
-import { openRun } from "./session.ts";
+import { openRun } from "./open-run.ts";
 
 /** What a classifier takes over. */
 export interface TrainedEncoder {

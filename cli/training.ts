@@ -16,7 +16,7 @@ import { resumeCommand } from "./invocation.ts";
 import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
 import { checkpointOf } from "./run-checkpoint.ts";
-import { classesOfFolder, restoreSession, tokenizerOf } from "./session.ts";
+import { classesOfFolder, restoreSession, tokenizerOf } from "./open-run.ts";
 import { expectSameData, openFolder, type Start, startOf, type TrainRequest } from "./start.ts";
 import { describeState, percent, resultLines, summaryOf, warnings } from "./summary.ts";
 import { prepareGan } from "./tasks/gan.ts";

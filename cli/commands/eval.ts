@@ -4,21 +4,15 @@ import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { interruptible } from "../interruptible.ts";
 import type { EncoderScore } from "../score-encoder.ts";
-import type {
-  GanSession,
-  ImagesSession,
-  LanguageSession,
-  MaskedSession,
-  Position,
-  TextsSession,
-} from "../session.ts";
+import type { Position } from "../open-run.ts";
+import type { GanSession, ImagesSession, LanguageSession, MaskedSession, TextsSession } from "../session.ts";
 
 async function run(given: CommandContext): Promise<void> {
   const { positionals, values, cwd } = given;
   checkPositionals(command, positionals, 1, 1);
   const [folder] = positionals;
   const { resolve } = await import("node:path");
-  const { openRun } = await import("../session.ts");
+  const { openRun } = await import("../open-run.ts");
   const path = resolve(cwd, folder);
   const { readRunConfig } = await import("../../src/train/run-folder.ts");
   const pathOf = (key: string): string | undefined =>

@@ -22,7 +22,7 @@ async function run(context: CommandContext): Promise<void> {
   checkPositionals(command, positionals, 1, 1);
   const [folder] = positionals;
   const { resolve } = await import("node:path");
-  const { expectLanguage, openRun } = await import("../session.ts");
+  const { expectLanguage, openRun } = await import("../open-run.ts");
   const { promptSymbols } = await import("../prompt.ts");
   const { sample } = await import("../../src/models/sample.ts");
   const { breathe } = await import("../../src/train/breathe.ts");
