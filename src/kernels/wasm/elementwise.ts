@@ -69,10 +69,11 @@ function isFlat({ graph, inputs, pass, gathers }: Body): boolean {
   return !gathers && ![...reachable(rootsOf(pass))].some(partial);
 }
 
-/** (arguments, constants, start, end), in elements. */
+/** (arguments, constants, start, end, scratch), in elements. */
 function defineFlat(module: Module, writing: Writing, body: Body): Callee {
-  return module.function(["i32", "i32", "i32", "i32"], [], null, (code, words, constants, start, end) => {
-    const walk = walkOf(frameOf(writing, code, words, constants), body.graph);
+  const parameters = ["i32", "i32", "i32", "i32", "i32"] as const;
+  return module.function(parameters, [], null, (code, words, constants, start, end, scratch) => {
+    const walk = walkOf({ ...frameOf(writing, code, words, constants), scratch }, body.graph);
     openInputs(walk, flatInputs(body.inputs), rootsOf(body.pass));
     openOutputs(walk, body.outputs, "element");
     walk.emitter.hoist(rootsOf(body.pass), 0);
@@ -165,18 +166,18 @@ function defineRun(module: Module, writing: Writing, body: Body, { flat, rows }:
     code.i32(CHUNK).set(size);
     const frame = frameOf(writing, code, words, constants);
     const share = writeShare(code, thread, threads, wordLocal(frame, "size:total"), 64);
-    const call = (callee: Callee, chunk: Range) =>
-      code.get(words).get(constants).get(chunk.start).get(chunk.end).call(callee);
+    const pushChunk = (chunk: Range) => code.get(words).get(constants).get(chunk.start).get(chunk.end);
+    const callFlat = (chunk: Range) => pushChunk(chunk).get(scratch).call(flat);
     const single = rows ? writeSingleColumn(writing, frame) : null;
     writeChunks(code, share, size, (chunk) => {
       for (const { name, bytes } of fetched)
         callTouch(code, touch, () => pushWord(frame, `input:${name}`), bytes, chunk, scratch);
       if (rows && single)
         code.get(single).if(
-          () => call(flat, chunk),
-          () => call(rows, chunk),
+          () => callFlat(chunk),
+          () => pushChunk(chunk).call(rows),
         );
-      else call(flat, chunk);
+      else callFlat(chunk);
     });
   });
 }

@@ -23,6 +23,8 @@ export interface Lanes {
   readonly mask: Local | null;
   /** Pushes a leaf that changes from column to column. */
   pushLeaf(value: Value): void;
+  /** Pushes the entries of a look-up where they were looked up before. @returns whether they were. */
+  pushEntries(value: Value): boolean;
   /** Pushes lane `lane` of an input as an i32, from memory. */
   pushElement(value: Value, lane: number): void;
 }
@@ -103,15 +105,18 @@ export class Emitter {
   /**
    * Computes a value for several vectors, operation by operation in turn: their chains of dependent instructions then
    * overlap, where one vector after another would fill the processor's window with a single chain.
+   *
+   * @param between what to do after each operation.
    */
-  interleave(value: Value, vectors: readonly Lanes[]): void {
+  interleave(value: Value, vectors: readonly Lanes[], between?: () => void): void {
     if (this.held.has(value) || vectors.every(({ done }) => done.has(value))) return;
-    for (const operand of operands(value)) this.interleave(operand, vectors);
+    for (const operand of operands(value)) this.interleave(operand, vectors, between);
     if (operands(value).length === 0 && this.graph.uses(value) === 1) return;
     for (const lanes of vectors) {
       this.compute(value, lanes);
       this.frame.code.set(this.keep(value, lanes));
     }
+    between?.();
   }
 
   private keep(value: Value, lanes: Lanes | null): Local {
@@ -149,7 +154,8 @@ export class Emitter {
       case "select":
         return this.select(node, lanes);
       case "lookup":
-        return this.lookup(node, lanes);
+        if (!lanes?.pushEntries(value)) this.lookup(node, lanes);
+        return;
       case "constant":
         pushSplat(this.frame, constantBits(value));
         return;
@@ -195,8 +201,7 @@ export class Emitter {
 
   private lookup(node: Node & { kind: "lookup" }, lanes: Lanes | null): void {
     const { code } = this.frame;
-    const base = this.tables.get(node.table);
-    if (!base) throw new RangeError("logrung: a table was not opened before its use");
+    const base = this.table(node.table);
     const storage = this.graph.storage(node);
     if (lanes && !lanes.mask && this.isUnsignedElement(node.at)) {
       pushEntriesOf(code, storage, base, (lane) => lanes.pushElement(node.at, lane));
@@ -206,8 +211,19 @@ export class Emitter {
     pushEntries(code, storage, base, lanes?.mask ?? null);
   }
 
+  private table(table: string | Table): TableBase {
+    const base = this.tables.get(table);
+    if (!base) throw new RangeError("logrung: a table was not opened before its use");
+    return base;
+  }
+
+  /** Where a table's first entry lies. */
+  tableAddress(table: string | Table): Local {
+    return this.table(table).address;
+  }
+
   /** Whether a value is an element that lies in memory as an unsigned number. */
-  private isUnsignedElement(value: Value): boolean {
+  isUnsignedElement(value: Value): boolean {
     if (value.node.kind !== "input" || this.level(value) !== 2) return false;
     return value.type === "u32";
   }

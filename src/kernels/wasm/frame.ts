@@ -13,6 +13,8 @@ export interface Frame {
   readonly words: Local;
   /** Address of the pool. */
   readonly constants: Local;
+  /** Address of memory that this thread alone uses; undefined where a function is given none. */
+  readonly scratch?: Local;
 }
 
 /** Pushes the word of `size:rows`, `input:x` and so on. */

@@ -4,6 +4,7 @@ import type { Local } from "./assembler.ts";
 import { isCounted, type Emitter, type Lanes } from "./expression.ts";
 import { pushVector } from "./frame.ts";
 import { IndexLanes } from "./index-lanes.ts";
+import { LookAhead } from "./look-ahead.ts";
 import { reachable, rootsOf, streamOf, type Pass } from "./pass.ts";
 import { NarrowTail } from "./narrow-tail.ts";
 import { Accumulators } from "./pass-reduction.ts";
@@ -32,6 +33,10 @@ function turnWidth(pass: Pass, streams: Iterable<Stream>): number {
   return [...streams].some(({ bytes }) => bytes === 1) ? 4 : 2;
 }
 
+/** Divisions and roots: a result every five cycles or more. */
+const isSlow = ({ node }: Value): boolean =>
+  (node.kind === "unary" && node.op === "sqrt") || (node.kind === "binary" && node.op === "div");
+
 /** Vectors of a turn of sixteen elements. */
 const SIXTEEN = 4;
 
@@ -50,6 +55,9 @@ class PassWriter {
   private readonly index: IndexLanes;
   private readonly accumulators: Accumulators;
   private readonly masked: boolean;
+  /** In turns of {@link SIXTEEN}. */
+  private readonly ahead: LookAhead | null;
+  private readonly slow: readonly Value[];
   /** Of every store of bytes, what is computed in 16 bits in turns of {@link SIXTEEN} elements. */
   private readonly tails: readonly (NarrowTail | null)[];
   /** Never set. */
@@ -73,6 +81,9 @@ class PassWriter {
     this.accumulators = new Accumulators(emitter, pass.reductions, this.width);
     const lookups = [...values].some((v) => v.node.kind === "lookup" && emitter.level(v) === 2);
     this.masked = lookups || pass.reductions.length > 0;
+    this.slow = [...values].filter((value) => isSlow(value) && emitter.level(value) === 2);
+    const codesOf = (value: Value): Stream => this.streams.get(streamOf(value) ?? "");
+    this.ahead = this.width === SIXTEEN ? LookAhead.of(emitter, values, codesOf) : null;
   }
 
   write(count: Local): void {
@@ -103,11 +114,14 @@ class PassWriter {
 
   private fullTurns(left: Local): void {
     const { code } = this.emitter.frame;
+    this.ahead?.start();
     code.doWhile(
       () => {
+        this.ahead?.begin();
         this.turn(this.width, null, (stream, vectors) => storeVectors(code, stream, vectors));
         this.streams.advance(this.used, 4 * this.width);
         this.index.advance(4 * this.width);
+        this.ahead?.advance();
         code.get(left).i32(4 * this.width).op("i32.sub").set(left); // prettier-ignore
       },
       () => code.get(left).i32(4 * this.width).op("i32.ge_s"), // prettier-ignore
@@ -159,11 +173,10 @@ class PassWriter {
     const loads = new Loads(code);
     const results = this.pass.stores.map((): Local[] => []);
     const tails = this.pass.stores.map((_, i) => (width === SIXTEEN ? this.tails[i] : null));
-    const vectors = Array.from({ length: width }, (_, u) => this.lanes(u, mask, loads));
-    this.pass.stores.forEach(({ value }, i) => {
-      for (const root of tails[i]?.leaves ?? [value]) this.emitter.interleave(root, vectors);
-    });
-    for (const { value } of this.pass.reductions) this.emitter.interleave(value, vectors);
+    const ahead = width === this.width ? this.ahead : null;
+    const vectors = Array.from({ length: width }, (_, u) => this.lanes(u, mask, loads, ahead));
+    for (const value of ahead?.values ?? []) this.emitter.interleave(value, vectors);
+    for (const value of this.inOrder(tails)) this.emitter.interleave(value, vectors, () => ahead?.between());
     vectors.forEach((lanes, u) => {
       this.pass.stores.forEach(({ value }, i) => {
         if (tails[i]) return;
@@ -174,6 +187,7 @@ class PassWriter {
       });
       this.accumulators.take(u, lanes);
     });
+    ahead?.finish();
     const written = tails.map((tail, i) => tail && this.halves(tail, vectors, loads, results[i]));
     this.pass.stores.forEach(({ stream }, i) => {
       const [low, high] = results[i];
@@ -183,6 +197,12 @@ class PassWriter {
     const computed = vectors.flatMap(({ done }) => [...done.values()]);
     const narrow = written.flatMap((locals) => locals ?? []);
     this.forget([...results.flat(), ...computed, ...narrow, ...loads.locals()]);
+  }
+
+  /** What a turn computes: first what takes long and keeps no unit busy, so that the rest fills the time. */
+  private inOrder(tails: readonly (NarrowTail | null)[]): Value[] {
+    const stored = this.pass.stores.flatMap(({ value }, i) => tails[i]?.leaves ?? [value]);
+    return [...this.slow, ...stored, ...this.pass.reductions.map(({ value }) => value)];
   }
 
   /** Computes a byte's last operations for the two halves of a turn. @returns all locals that were set. */
@@ -205,11 +225,12 @@ class PassWriter {
     for (const local of new Set(locals)) code.get(this.nothing).set(local);
   }
 
-  private lanes(u: number, mask: Local | null, loads: Loads): Lanes {
+  private lanes(u: number, mask: Local | null, loads: Loads, ahead: LookAhead | null): Lanes {
     return {
       done: new Map(),
       slot: u,
       mask,
+      pushEntries: (value) => ahead?.push(value, u) ?? false,
       pushElement: (value, lane) => loads.pushElement(this.streams.get(streamOf(value) ?? ""), 4 * u + lane),
       pushLeaf: (value) => {
         const name = streamOf(value);
