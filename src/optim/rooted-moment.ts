@@ -33,7 +33,8 @@ export function rootedLadders(
  *
  *   k = ⌊γ (log₂|m| - ½ log₂ v - log₂ times) + u⌋ + K,   log₂ v = (k_v - K_v) / γ_v + log₂ scale
  *
- * One logarithm and a shifted code take the place of a look-up of 1/√v, which would have to leave the vector registers,
+ * Where a rung of v's root is a whole number of rungs of m's ladder, whole rungs are subtracted after the rounding. One
+ * logarithm and a code take the place of a look-up of 1/√v, which would have to leave the vector registers,
  * and a product. A second moment of code 0 counts as one rung below its lowest.
  */
 export function writeRooted(
@@ -43,6 +44,10 @@ export function writeRooted(
   bits: Value,
 ): Value {
   const octaves = second.rungs / (2 * second.rungsPerOctave) - Math.log2(times) - Math.log2(scale) / 2;
-  const less = ofSecond.shl(22 - Math.log2(second.rungsPerOctave)).asI32();
-  return roundToLadder(first, m, bits, { octaves, less, nan: "infinity" });
+  const rungs = first.rungsPerOctave / (2 * second.rungsPerOctave);
+  const less =
+    rungs >= 1
+      ? { rungsLess: ofSecond.shl(Math.log2(rungs)).asI32() }
+      : { less: ofSecond.shl(22 - Math.log2(second.rungsPerOctave)).asI32() };
+  return roundToLadder(first, m, bits, { octaves, ...less, nan: "infinity" });
 }

@@ -34,6 +34,8 @@ export interface InLadder {
   readonly octaves?: number;
   /** What to take from the logarithm, an i32 in units of 2⁻²³ octaves. */
   readonly less?: Value;
+  /** Whole rungs to take off (i32), a small number. */
+  readonly rungsLess?: Value;
   /** The least magnitude field (i32). Default 0. */
   readonly least?: Value;
   /** What NaN counts as; infinity costs nothing. Default zero. */
@@ -43,9 +45,9 @@ export interface InLadder {
 }
 
 /**
- * The code of x · 2^octaves · 2^-less:
+ * The code of x · 2^octaves · 2^-less · 2^(-rungsLess / γ):
  *
- *   k = clamp(⌊γ (log₂|x| + octaves - less) + u⌋ + K, least, K)
+ *   k = clamp(⌊γ (log₂|x| + octaves - less) + u⌋ + K - rungsLess, least, K)
  *
  * Equal to the format's stochastic rounding except where u comes within 1/500 (γ ≤ 8) or 1/2000 of a rung of the
  * decision. As there, a value on a rung stays there. What becomes zero has no sign. Magnitudes below 2^-126 count as less
@@ -55,7 +57,7 @@ export function roundToLadder(
   { signed, rungs, rungsPerOctave }: LadderCoding,
   x: Value,
   noise: Value,
-  { octaves = 0, less, least, nan = "zero", positive = false }: InLadder = {},
+  { octaves = 0, less, rungsLess, least, nan = "zero", positive = false }: InLadder = {},
 ): Value {
   const bits = x.asI32();
   const magnitude = positive ? bits : signed ? bits.and(0x7fffffff) : bits.max(0);
@@ -70,11 +72,8 @@ export function roundToLadder(
     Math.round((rungs / rungsPerOctave - 127 + octaves) * 2 ** 23) + grain / 2 - roundingMagicBits;
   const whole = Math.floor(above / 2 ** shift);
   const log = log2Fused(magnitude, coefficients, above - whole * 2 ** shift).add(dither);
-  const k = (less ? log.sub(less) : log)
-    .asU32()
-    .shr(shift)
-    .asI32()
-    .add(whole)
+  const passed = (less ? log.sub(less) : log).asU32().shr(shift).asI32().add(whole);
+  const k = (rungsLess ? passed.sub(rungsLess) : passed)
     .max(least ?? 0)
     .min(rungs);
   // -k has the bit above the magnitude field unless k is 0.

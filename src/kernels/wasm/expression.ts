@@ -2,11 +2,12 @@
 import { operands, type Node, type Table, type Value, type ValueType } from "../program.ts";
 import type { Local } from "./assembler.ts";
 import { bitsOf } from "./constants.ts";
+import { countedBy } from "./index-lanes.ts";
 import type { Graph } from "./expression-graph.ts";
 import { binaryInstruction, unaryInstruction } from "./expression-instructions.ts";
 import { ROW } from "./expression-leaves.ts";
 import { comparesAsSigned } from "./expression-simplify.ts";
-import { pushSplat, pushWord, type Frame } from "./frame.ts";
+import { pushSplat, pushUniform, pushWord, type Frame } from "./frame.ts";
 import { reachable } from "./pass.ts";
 import { pushEntries, pushEntriesOf, type TableBase } from "./tables.ts";
 
@@ -110,7 +111,7 @@ export class Emitter {
    */
   interleave(value: Value, vectors: readonly Lanes[], between?: () => void): void {
     if (this.held.has(value) || vectors.every(({ done }) => done.has(value))) return;
-    for (const operand of operands(value)) this.interleave(operand, vectors, between);
+    if (!countedBy(value)) for (const operand of operands(value)) this.interleave(operand, vectors, between);
     if (operands(value).length === 0 && this.graph.uses(value) === 1) return;
     for (const lanes of vectors) {
       this.compute(value, lanes);
@@ -139,7 +140,7 @@ export class Emitter {
       case "unary":
         return this.unary(node.op, node.x, lanes);
       case "binary":
-        if (lanes && isCounted(value)) return lanes.pushLeaf(value);
+        if (lanes && countedBy(value)) return lanes.pushLeaf(value);
         this.push(node.a, lanes);
         this.push(node.b, lanes);
         code.op(binaryInstruction(node.op, this.operandType(node)));
@@ -160,8 +161,7 @@ export class Emitter {
         pushSplat(this.frame, constantBits(value));
         return;
       case "uniform":
-        code.get(this.frame.words);
-        code.memory("v128.load32_splat", 4 * this.frame.layout.slot(`uniform:${node.name}`));
+        pushUniform(this.frame, node.name);
         return;
       default:
         return this.leaf(value, lanes);
@@ -287,14 +287,6 @@ function constantBits({ type, node }: Value): number {
 /** Whether a value is loaded as four times the same. */
 const isLeaf = ({ node }: Value): boolean =>
   node.kind === "constant" || node.kind === "uniform" || node.kind === "input";
-
-/** Whether a value is a multiple of the element's or the column's number: counted along like the number itself. */
-export const isCounted = ({ node }: Value): boolean =>
-  node.kind === "binary" &&
-  node.op === "mul" &&
-  node.a.node.kind === "index" &&
-  node.a.node.axis !== "row" &&
-  node.b.node.kind === "constant";
 
 /** Whether all bits of a value are known to be 0. */
 const isZero = ({ node }: Value): boolean => node.kind === "constant" && Object.is(node.value, 0);

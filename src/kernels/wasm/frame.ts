@@ -41,3 +41,8 @@ export function pushVector(
 export function pushSplat({ code, constants, pool }: Frame, bits: number): Code {
   return code.get(constants).memory("v128.load32_splat", pool.word(bits));
 }
+
+/** Pushes four times the word of a uniform. */
+export function pushUniform({ code, layout, words }: Frame, name: string): Code {
+  return code.get(words).memory("v128.load32_splat", 4 * layout.slot(`uniform:${name}`));
+}

@@ -17,33 +17,27 @@ const OPERATIONS: Readonly<Partial<Record<BinaryOp, PlainOp>>> = {
 
 const isZero = ({ node }: Value): boolean => node.kind === "constant" && node.value === 0;
 
-/** Which values of a store are computed in 16 bits. The others, whose operands are, are narrowed from 32. */
+/** Which values of stores of bytes are computed in 16 bits. The others, whose operands are, are narrowed from 32. */
 export class NarrowTail {
   /** What is narrowed. */
   readonly leaves: readonly Value[];
   private readonly emitter: Emitter;
   private readonly intervals: Intervals;
-  private readonly root: Value;
+  /** What is stored and computed here. */
+  readonly roots: ReadonlySet<Value>;
   private readonly narrow = new Set<Value>();
 
-  constructor(emitter: Emitter, root: Value) {
+  /** @param stored what is stored; only those of which something can be computed in 16 bits are {@link roots}. */
+  constructor(emitter: Emitter, stored: readonly Value[]) {
     this.emitter = emitter;
     this.intervals = new Intervals(emitter.graph);
-    this.root = root;
-    this.collect();
-    const leaves = new Set<Value>();
-    for (const value of this.narrow)
-      for (const operand of operands(value)) if (this.isLeaf(operand)) leaves.add(operand);
-    this.leaves = [...leaves];
-  }
-
-  /** Whether there is anything to compute in 16 bits. */
-  get useful(): boolean {
-    return this.narrow.size > 0;
+    this.collect(stored);
+    this.roots = new Set(stored.filter((value) => this.narrow.has(value)));
+    this.leaves = this.leavesOf(this.roots);
   }
 
   /**
-   * Leaves vectors `half` and `half + 2` of a turn, side by side, in a local each.
+   * Leaves vectors `half` and `half + 2` of a turn, side by side, in a local for each of {@link roots}.
    *
    * @param pushBytes pushes these eight elements of an input of bytes, each in 16 bits.
    */
@@ -51,7 +45,7 @@ export class NarrowTail {
     half: 0 | 1,
     vectors: readonly Lanes[],
     pushBytes: (value: Value, half: 0 | 1) => void,
-  ): { readonly result: Local; readonly locals: readonly Local[] } {
+  ): { readonly results: ReadonlyMap<Value, Local>; readonly locals: readonly Local[] } {
     const { code } = this.emitter.frame;
     const done = new Map<Value, Local>();
     const push = (value: Value): void => {
@@ -89,16 +83,21 @@ export class NarrowTail {
       if (node.kind === "binary") code.op(OPERATIONS[node.op] ?? "unreachable");
       else if (node.kind === "unary" && node.op === "neg") code.op("i16x8.neg");
     };
-    push(this.root);
-    const result = done.get(this.root) ?? code.local("v128");
-    code.set(result);
-    return { result, locals: [...done.values()] };
+    const results = new Map<Value, Local>();
+    for (const root of this.roots) {
+      const result = code.local("v128");
+      push(root);
+      code.set(result);
+      results.set(root, result);
+    }
+    return { results, locals: [...done.values(), ...results.values()] };
   }
 
   /** Takes in values whose every use is in 16 bits, uses before operands. */
-  private collect(): void {
-    const taken = new Map<Value, number>([[this.root, 1]]);
-    const waiting = [this.root];
+  private collect(stored: readonly Value[]): void {
+    const taken = new Map<Value, number>();
+    for (const value of stored) taken.set(value, (taken.get(value) ?? 0) + 1);
+    const waiting = [...taken.keys()];
     for (let value = waiting.pop(); value; value = waiting.pop()) {
       const uses = taken.get(value) ?? 0;
       if (this.narrow.has(value) || uses < this.emitter.graph.uses(value) || !this.computable(value))
@@ -109,6 +108,18 @@ export class NarrowTail {
         waiting.push(operand);
       }
     }
+  }
+
+  /** Those of what is stored first come first. */
+  private leavesOf(stored: Iterable<Value>): Value[] {
+    const seen = new Set<Value>();
+    const visit = (value: Value): Value[] => {
+      if (seen.has(value)) return [];
+      seen.add(value);
+      if (this.narrow.has(value)) return operands(value).flatMap(visit);
+      return this.isLeaf(value) ? [value] : [];
+    };
+    return [...stored].flatMap(visit);
   }
 
   private computable(value: Value): boolean {

@@ -1,9 +1,9 @@
 /** The loop of a {@link Pass}: full turns of several vectors, then single vectors for what is left. */
 import type { Value } from "../program.ts";
 import type { Local } from "./assembler.ts";
-import { isCounted, type Emitter, type Lanes } from "./expression.ts";
+import type { Emitter, Lanes } from "./expression.ts";
 import { pushVector } from "./frame.ts";
-import { IndexLanes } from "./index-lanes.ts";
+import { countedBy, IndexLanes } from "./index-lanes.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { reachable, rootsOf, streamOf, type Pass } from "./pass.ts";
 import { NarrowTail } from "./narrow-tail.ts";
@@ -58,8 +58,8 @@ class PassWriter {
   /** In turns of {@link SIXTEEN}. */
   private readonly ahead: LookAhead | null;
   private readonly slow: readonly Value[];
-  /** Of every store of bytes, what is computed in 16 bits in turns of {@link SIXTEEN} elements. */
-  private readonly tails: readonly (NarrowTail | null)[];
+  /** What is computed in 16 bits in turns of {@link SIXTEEN} elements. */
+  private readonly tail: NarrowTail;
   /** Never set. */
   private readonly nothing: Local;
 
@@ -72,12 +72,9 @@ class PassWriter {
     this.position = position;
     this.used = this.usedStreams(values);
     this.width = turnWidth(pass, this.used);
-    this.tails = pass.stores.map(({ stream, value }) => {
-      if (this.streams.get(stream).bytes > 1 || this.width !== SIXTEEN) return null;
-      const tail = new NarrowTail(emitter, value);
-      return tail.useful ? tail : null;
-    });
-    this.index = new IndexLanes(emitter.frame, values, position);
+    const bytes = pass.stores.filter(({ stream }) => this.streams.get(stream).bytes === 1);
+    this.tail = new NarrowTail(emitter, this.width === SIXTEEN ? bytes.map(({ value }) => value) : []);
+    this.index = new IndexLanes(emitter.frame, rootsOf(pass), position);
     this.accumulators = new Accumulators(emitter, pass.reductions, this.width);
     const lookups = [...values].some((v) => v.node.kind === "lookup" && emitter.level(v) === 2);
     this.masked = lookups || pass.reductions.length > 0;
@@ -172,14 +169,15 @@ class PassWriter {
     const { code } = this.emitter.frame;
     const loads = new Loads(code);
     const results = this.pass.stores.map((): Local[] => []);
-    const tails = this.pass.stores.map((_, i) => (width === SIXTEEN ? this.tails[i] : null));
+    const tail = width === SIXTEEN ? this.tail : null;
+    const isNarrow = (value: Value): boolean => tail?.roots.has(value) ?? false;
     const ahead = width === this.width ? this.ahead : null;
     const vectors = Array.from({ length: width }, (_, u) => this.lanes(u, mask, loads, ahead));
     for (const value of ahead?.values ?? []) this.emitter.interleave(value, vectors);
-    for (const value of this.inOrder(tails)) this.emitter.interleave(value, vectors, () => ahead?.between());
+    for (const value of this.inOrder(tail)) this.emitter.interleave(value, vectors, () => ahead?.between());
     vectors.forEach((lanes, u) => {
       this.pass.stores.forEach(({ value }, i) => {
-        if (tails[i]) return;
+        if (isNarrow(value)) return;
         const result = code.local("v128");
         this.emitter.push(value, lanes);
         code.set(result);
@@ -188,30 +186,33 @@ class PassWriter {
       this.accumulators.take(u, lanes);
     });
     ahead?.finish();
-    const written = tails.map((tail, i) => tail && this.halves(tail, vectors, loads, results[i]));
-    this.pass.stores.forEach(({ stream }, i) => {
+    const narrow = tail ? this.halves(tail, vectors, loads, results) : [];
+    this.pass.stores.forEach(({ stream, value }, i) => {
       const [low, high] = results[i];
-      if (tails[i]) storeHalves(code, this.streams.get(stream), low, high);
+      if (isNarrow(value)) storeHalves(code, this.streams.get(stream), low, high);
       else store(this.streams.get(stream), results[i]);
     });
     const computed = vectors.flatMap(({ done }) => [...done.values()]);
-    const narrow = written.flatMap((locals) => locals ?? []);
     this.forget([...results.flat(), ...computed, ...narrow, ...loads.locals()]);
   }
 
   /** What a turn computes: first what takes long and keeps no unit busy, so that the rest fills the time. */
-  private inOrder(tails: readonly (NarrowTail | null)[]): Value[] {
-    const stored = this.pass.stores.flatMap(({ value }, i) => tails[i]?.leaves ?? [value]);
-    return [...this.slow, ...stored, ...this.pass.reductions.map(({ value }) => value)];
+  private inOrder(tail: NarrowTail | null): Value[] {
+    const stored = this.pass.stores.map(({ value }) => value);
+    const wide = tail ? [...tail.leaves, ...stored.filter((value) => !tail.roots.has(value))] : stored;
+    return [...this.slow, ...wide, ...this.pass.reductions.map(({ value }) => value)];
   }
 
-  /** Computes a byte's last operations for the two halves of a turn. @returns all locals that were set. */
-  private halves(tail: NarrowTail, vectors: readonly Lanes[], loads: Loads, results: Local[]): Local[] {
+  /** Computes the last operations of bytes for the two halves of a turn. @returns all locals that were set. */
+  private halves(tail: NarrowTail, vectors: readonly Lanes[], loads: Loads, results: Local[][]): Local[] {
     const bytes = (value: Value, half: 0 | 1): void =>
       loads.pushHalf(this.streams.get(streamOf(value) ?? ""), half);
     return ([0, 1] as const).flatMap((half) => {
-      const { result, locals } = tail.write(half, vectors, bytes);
-      results.push(result);
+      const { results: narrow, locals } = tail.write(half, vectors, bytes);
+      this.pass.stores.forEach(({ value }, i) => {
+        const result = narrow.get(value);
+        if (result) results[i].push(result);
+      });
       return locals;
     });
   }
@@ -235,7 +236,7 @@ class PassWriter {
       pushLeaf: (value) => {
         const name = streamOf(value);
         if (name) loads.push(this.streams.get(name), u);
-        else if (value.node.kind === "index" || isCounted(value)) this.index.push(value, u);
+        else if (countedBy(value)) this.index.push(value, u);
         else throw new RangeError(`logrung: a value of kind ${value.node.kind} cannot be read here`);
       },
     };
