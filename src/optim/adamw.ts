@@ -1,4 +1,5 @@
 /** AdamW: Adam with decoupled weight decay. */
+import { optimizer as adam } from "./adam.ts";
 import { numberOf } from "./options.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -12,16 +13,10 @@ export const optimizer: Optimizer = {
   name: "adamw",
   summary: "Adam with decoupled weight decay; the additive baseline",
   options: {
-    lr: { type: "number", default: 1e-3, min: 0, exclusive: true, doc: "η, step size; 1e-3 as in the paper" },
-    beta1: { type: "number", default: 0.9, min: 0, max: 0.9999999, doc: "β₁, decay of the first moment" },
-    beta2: { type: "number", default: 0.999, min: 0, max: 0.9999999, doc: "β₂, decay of the second moment" },
-    epsilon: { type: "number", default: 1e-8, min: 0, doc: "ε, added to √v̂" },
+    ...adam.options,
     weightDecay: { type: "number", default: 0.01, min: 0, doc: "λ, decoupled decay, multiplied by η" },
   },
-  state: (options) => ({
-    m: { role: "first", form: "mean", decay: numberOf(options, "beta1") },
-    v: { role: "second", decay: numberOf(options, "beta2") },
-  }),
+  state: adam.state,
   uniforms: (options, lr) => ({
     lr,
     epsilon: numberOf(options, "epsilon"),

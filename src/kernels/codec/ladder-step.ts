@@ -73,9 +73,7 @@ export function roundToLadder(
   const whole = Math.floor(above / 2 ** shift);
   const log = log2Fused(magnitude, coefficients, above - whole * 2 ** shift).add(dither);
   const passed = (less ? log.sub(less) : log).asU32().shr(shift).asI32().add(whole);
-  const k = (rungsLess ? passed.sub(rungsLess) : passed)
-    .max(least ?? 0)
-    .min(rungs);
+  const k = (rungsLess ? passed.sub(rungsLess) : passed).max(least ?? 0).min(rungs);
   // -k has the bit above the magnitude field unless k is 0.
   const sign = signed
     ? bits

@@ -153,6 +153,22 @@ export class Code {
   }
 } // prettier-ignore
 
+/** Variables of a function by name: i32s, made when first asked for. */
+export class NamedLocals {
+  private readonly code: Code;
+  private readonly names = new Map<string, Local>();
+  constructor(code: Code) {
+    this.code = code;
+  }
+  get(name: string): Local {
+    const known = this.names.get(name);
+    if (known) return known;
+    const local = this.code.local("i32");
+    this.names.set(name, local);
+    return local;
+  }
+}
+
 interface Definition extends Callee {
   readonly code: Code;
   readonly typeIndex: number;

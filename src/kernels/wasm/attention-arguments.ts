@@ -1,6 +1,6 @@
 /** The argument block of an attention kernel, and what a function that walks through tiles is written with. */
 import type { AttentionMatrix } from "../attention.ts";
-import type { Code, Local } from "./assembler.ts";
+import { NamedLocals, type Code, type Local } from "./assembler.ts";
 
 /** Words by name; a matrix has four: its address, and its strides in bytes by outer, inner and row. */
 const NAMES = [
@@ -33,20 +33,17 @@ export const NEXT_ITEM = 224;
 export class Body {
   readonly code: Code;
   readonly base: Local;
-  private readonly names = new Map<string, Local>();
+  private readonly locals: NamedLocals;
 
   constructor(code: Code, base: Local) {
     this.code = code;
     this.base = base;
+    this.locals = new NamedLocals(code);
   }
 
   /** A local variable by name. */
   local(name: string): Local {
-    const known = this.names.get(name);
-    if (known) return known;
-    const local = this.code.local("i32");
-    this.names.set(name, local);
-    return local;
+    return this.locals.get(name);
   }
 
   /** Pushes an argument. */

@@ -1,5 +1,5 @@
 /** What products of float32 and of blocks have in common: their variables, their loops, and the epilogue's call. */
-import type { Code, Local } from "./assembler.ts";
+import { NamedLocals, type Code, type Local } from "./assembler.ts";
 import type { EpilogueFunction } from "./epilogue.ts";
 import { WORD, add, argument, plusProduct, pushMin, type Word } from "./gemm-arguments.ts";
 import { EPILOGUE_COLUMNS } from "./gemm-plan.ts";
@@ -44,21 +44,18 @@ export class ProductFrame {
   readonly code: Code;
   readonly base: Local;
   readonly item: Item;
-  private readonly names = new Map<string, Local>();
+  private readonly locals: NamedLocals;
 
   constructor(code: Code, base: Local, item: Item) {
     this.code = code;
     this.base = base;
+    this.locals = new NamedLocals(code);
     this.item = item;
   }
 
   /** A local variable by name. */
   local(name: string): Local {
-    const known = this.names.get(name);
-    if (known) return known;
-    const local = this.code.local("i32");
-    this.names.set(name, local);
-    return local;
+    return this.locals.get(name);
   }
 
   /** An argument word, loaded once by {@link locate}. */
