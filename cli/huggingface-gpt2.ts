@@ -13,9 +13,9 @@ import type { JsonObject } from "../src/train/json.ts";
 import type { ConfigAssignment } from "./command.ts";
 import { resolveConfig, type LanguageConfig } from "./config/resolve.ts";
 import { UsageError } from "./errors.ts";
-import { publishedTokenizer, tokenizerIn } from "./language-data.ts";
 import { floatWeights } from "./published-folder.ts";
 import { type LanguageSession, openLanguage, type Session } from "./session.ts";
+import { publishedTokenizer, tokenizerIn } from "./vocabulary.ts";
 
 /** A published model that becomes a run. */
 export interface ConversionRequest {

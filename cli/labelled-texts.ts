@@ -7,12 +7,13 @@ import {
   type LabelledText,
 } from "../src/data/labelled-texts.ts";
 import { DataError } from "../src/data/data-error.ts";
-import { specialSymbols } from "../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import { examplesOf, type TextExample } from "../src/data/text-batches.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { sha256 } from "../src/io/sha256.ts";
 import type { TextsConfig } from "./config/resolve.ts";
-import { statedTokenizer, tokenizerOfText } from "./language-data.ts";
+import { tokenizerOfText } from "./language-data.ts";
+import { statedTokenizer } from "./vocabulary.ts";
 
 /** What a run keeps of its labelled texts besides the model. */
 export interface KeptTexts {
@@ -76,6 +77,6 @@ export function examplesFor(
   { model }: TextsConfig,
   { tokenizer, classes }: KeptTexts,
 ): TextExample[] {
-  const symbols = specialSymbols(tokenizer.vocabulary);
+  const symbols = specialSymbolsOf(tokenizer);
   return examplesOf(texts, { name, tokenizer, classes, symbols, context: model.context });
 }

@@ -2,7 +2,7 @@
 import { loadLabelledTexts } from "../src/data/labelled-texts.ts";
 import { DataError } from "../src/data/data-error.ts";
 import { sequentialMasked, windowIn } from "../src/data/masked-batches.ts";
-import { specialSymbols } from "../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import type { SymbolText } from "../src/data/symbols.ts";
 import { orderedTexts } from "../src/data/text-batches.ts";
 import { interruptible } from "./interruptible.ts";
@@ -49,7 +49,7 @@ export async function scoreTexts(
 ): Promise<EncoderScore> {
   const { config, trainer, tokenizer } = session;
   const { name, examples } = await textsOf(session, other);
-  const symbols = specialSymbols(tokenizer.vocabulary);
+  const symbols = specialSymbolsOf(tokenizer);
   const batches = orderedTexts(examples, { rows: config.batch, symbols });
   const { loss, accuracy = Number.NaN } = await trainer.evaluate(interruptible(batches, signal));
   return { loss, accuracy, name, count: examples.length };

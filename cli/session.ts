@@ -1,5 +1,5 @@
 /** From a resolved configuration to a device, a model and its trainer. */
-import { specialSymbols } from "../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
@@ -209,7 +209,7 @@ export async function openTexts(
 function encoderOf({ model }: MaskedConfig | TextsConfig, tokenizer: Tokenizer) {
   const { layers, width, heads, context, hidden, init, recompute, name } = model;
   const sizes = { layers, width, heads, context, hidden, init, recompute };
-  const { vocabulary } = specialSymbols(tokenizer.vocabulary);
+  const { vocabulary } = specialSymbolsOf(tokenizer);
   return { definition: encoders[name as keyof typeof encoders], sizes: { ...sizes, vocabulary } };
 }
 
