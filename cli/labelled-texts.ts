@@ -39,7 +39,8 @@ export interface LabelledData extends KeptTexts {
  */
 export async function loadLabelled(config: TextsConfig, kept: Partial<KeptTexts> = {}): Promise<LabelledData> {
   const { data, seed } = config;
-  const files = await Promise.all([data.path ?? []].flat().map(loadLabelledTexts));
+  if (data.path === undefined) throw new DataError("texts", "which labelled texts? --data path/to/any.tsv");
+  const files = await Promise.all([data.path].flat().map(loadLabelledTexts));
   const apart = data.validation === undefined ? null : await loadLabelledTexts(data.validation);
   const all = files.flatMap(({ texts }) => texts);
   const parts = apart ? { training: all, validation: apart.texts } : parted(all, data.validationFraction, seed);

@@ -176,12 +176,22 @@ export async function openImages(
   return { ...made, task: "images", config };
 }
 
-/** Builds the encoder of a configuration with fresh weights, in the formats of its policy. */
-export async function openMasked(config: MaskedConfig, tokenizer: Tokenizer): Promise<MaskedSession> {
+/**
+ * Builds the encoder of a configuration, in the formats of its policy.
+ *
+ * @param weights  its float32 weights by name; default fresh ones.
+ */
+export async function openMasked(
+  config: MaskedConfig,
+  tokenizer: Tokenizer,
+  weights?: ReadonlyMap<string, Float32Array>,
+): Promise<MaskedSession> {
   const { definition, sizes } = encoderOf(config, tokenizer);
-  const made = await opened(config, (options, device) =>
-    createMaskedTrainer({ ...options, model: definition.masked(device, sizes, config.seed) }),
-  );
+  const made = await opened(config, (options, device) => {
+    const model = definition.masked(device, sizes, config.seed);
+    fill(model.parameters, weights);
+    return createMaskedTrainer({ ...options, model });
+  });
   return { ...made, task: "masked", config, tokenizer };
 }
 
