@@ -23,6 +23,7 @@ import {
   type LanguageModelOptions,
   resolveEncoder,
   resolveModel,
+  withOrigin,
   withPreset,
 } from "./language.ts";
 import { mergeLayers } from "./merge.ts";
@@ -119,7 +120,8 @@ export const registryRules: ConfigRules = {
  * Relative paths in `data.path` and `output` become absolute, so a run can be resumed from any folder.
  *
  * @throws ConfigError naming each wrong key or value, what is allowed and the nearest match.
- * @throws PolicyError, UnknownFormatError, OptionError from the schemas of precision and optimisers.
+ * @throws PolicyError, UnknownFormatError, OptionError from the schemas of precision and optimisers; RunFolderError where `model.from`
+ *   is no run.
  */
 export async function resolveConfig(
   request: ConfigRequest,
@@ -128,7 +130,8 @@ export async function resolveConfig(
   const { assignments = [], cwd = process.cwd() } = request;
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
-  const config = check(withPreset(given));
+  const preset = withPreset(given);
+  const config = check(request.base === undefined ? await withOrigin(preset, cwd) : preset);
   const missing = missingData(config);
   if (missing !== undefined && recipe?.builtInData !== true && request.base === undefined)
     throw new ConfigError([`"data.path" is missing: ${missing}`]);

@@ -175,7 +175,9 @@ const textModel = encoderModel.extend({
   from: z
     .string()
     .optional()
-    .describe("run on hidden symbols (task masked) whose encoder the model starts from"),
+    .describe(
+      "run on hidden symbols (task masked) whose encoder the model starts from; its sizes and its level are the defaults then",
+    ),
 });
 
 const exempt = z.strictObject({
