@@ -40,8 +40,8 @@ export interface LabelledData extends KeptTexts {
 export async function loadLabelled(config: TextsConfig, kept: Partial<KeptTexts> = {}): Promise<LabelledData> {
   const { data, seed } = config;
   if (data.path === undefined) throw new DataError("texts", "which labelled texts? --data path/to/any.tsv");
-  const files = await Promise.all([data.path].flat().map(loadLabelledTexts));
-  const apart = data.validation === undefined ? null : await loadLabelledTexts(data.validation);
+  const files = await Promise.all([data.path].flat().map((path) => loadTexts(path, data)));
+  const apart = data.validation === undefined ? null : await loadTexts(data.validation, data);
   const all = files.flatMap(({ texts }) => texts);
   const parts = apart ? { training: all, validation: apart.texts } : parted(all, data.validationFraction, seed);
   const name = files.map((file) => file.name).join(", ");
@@ -59,6 +59,13 @@ export async function loadLabelled(config: TextsConfig, kept: Partial<KeptTexts>
     sha256: await sha256([sums]),
   };
 } // prettier-ignore
+
+/** A file of texts in a configuration's columns. @throws DataError as {@link loadLabelledTexts}. */
+export function loadTexts(path: string, { columns }: TextsConfig["data"]): Promise<LabelledFile> {
+  if (columns === undefined) return loadLabelledTexts(path);
+  const [label, text, second] = columns.split(",");
+  return loadLabelledTexts(path, { label, text, ...(second === undefined ? {} : { second }) });
+}
 
 function parted(texts: readonly LabelledText[], fraction: number, seed: number) {
   const { training, validation } = heldOut(texts.length, fraction, seed);

@@ -1,12 +1,11 @@
 /** Scores of encoders: hidden symbols of a text, and classes of texts. */
-import { loadLabelledTexts } from "../src/data/labelled-texts.ts";
 import { DataError } from "../src/data/data-error.ts";
 import { sequentialMasked, windowIn } from "../src/data/masked-batches.ts";
 import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import type { SymbolText } from "../src/data/symbols.ts";
 import { orderedTexts } from "../src/data/text-batches.ts";
 import { interruptible } from "./interruptible.ts";
-import { examplesFor, loadLabelled } from "./labelled-texts.ts";
+import { examplesFor, loadLabelled, loadTexts } from "./labelled-texts.ts";
 import type { MaskedSession, TextsSession } from "./session.ts";
 import { maskedPlan } from "./tasks/masked.ts";
 
@@ -61,6 +60,6 @@ async function textsOf(session: TextsSession, other: string | undefined) {
     const { name, validation } = await loadLabelled(config, session);
     return { name, examples: validation };
   }
-  const { name, texts } = await loadLabelledTexts(other);
+  const { name, texts } = await loadTexts(other, config.data);
   return { name, examples: examplesFor(texts, name, config, session) };
 }

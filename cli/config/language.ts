@@ -9,7 +9,7 @@ import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
 import { readRunConfig } from "../../src/train/run-folder.ts";
 import { ConfigError } from "./config-error.ts";
 import { mergeLayers } from "./merge.ts";
-import type { ParsedLanguageConfig, ParsedMaskedConfig } from "./schema.ts";
+import type { ParsedLanguageConfig, ParsedMaskedConfig, ParsedTextsConfig } from "./schema.ts";
 
 /** A language model's architecture with all of its sizes. */
 export type LanguageModelOptions = ParsedLanguageConfig["model"] &
@@ -72,6 +72,14 @@ export function resolveModel({ model }: ParsedLanguageConfig): LanguageModelOpti
   if (!inits.includes(init))
     throw new ConfigError([`"model.init" is "${init}", ${name} wants ${inits.join(" or ")}`]);
   return { ...model, init, hidden };
+}
+
+/** @throws ConfigError for columns that are neither a label's and a text's nor a second text's besides. */
+export function checkLabelledTexts({ data: { columns } }: Pick<ParsedTextsConfig, "data">): void {
+  if (columns === undefined || /^[^,]+(,[^,]+){1,2}$/.test(columns)) return;
+  throw new ConfigError([
+    `"data.columns" is "${columns}", wants a label's and a text's (label,text) or a second text's, too (label,text,second)`,
+  ]);
 }
 
 /** A text comes from one place, and bytes that are no text have no words. @throws ConfigError. */

@@ -18,6 +18,7 @@ import { ConfigError, faultsOf } from "./config-error.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
 import {
+  checkLabelledTexts,
   checkText,
   type EncoderModelOptions,
   type LanguageModelOptions,
@@ -159,7 +160,8 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
   if (config.task === "images") checkImages(config);
   else if (config.task === "gan") checkGan(config);
-  else if (config.task !== "texts") checkText(config);
+  else if (config.task === "texts") checkLabelledTexts(config);
+  else checkText(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);

@@ -59,6 +59,12 @@ const labelledTexts = z.strictObject({
   dir: text.shape.dir,
   level: text.shape.level,
   vocabulary: text.shape.vocabulary,
+  columns: z
+    .string()
+    .optional()
+    .describe(
+      "where files have a header or more columns: label,text or label,text,second by name or number, or the keys of .jsonl",
+    ),
   validation: z.string().optional().describe("labelled texts to validate on; default a part of path"),
   validationFraction: fraction("part of the texts, drawn by the seed, kept for validation")
     .gt(0)

@@ -63,7 +63,13 @@ export {
   type ImageSplit,
   type Normalisation,
 } from "./image-set.ts";
-export { classesOf, type LabelledFile, type LabelledText, loadLabelledTexts } from "./labelled-texts.ts";
+export {
+  classesOf,
+  type LabelledFile,
+  type LabelledText,
+  loadLabelledTexts,
+  type TextColumns,
+} from "./labelled-texts.ts";
 export {
   type LanguageData,
   languageData,
