@@ -26,7 +26,7 @@ const fraction = (doc: string) => z.number().min(0).lt(1).describe(doc);
 /**
  * An optimiser's name and its own options, which are checked against its own schema once the name is known.
  */
-const optimizer = z.looseObject({ name: z.string().describe("update rule") });
+const optimizer = z.looseObject({ name: z.string().default("adamw").describe("update rule") });
 
 const text = z.strictObject({
   path: z
@@ -187,7 +187,7 @@ const textModel = encoderModel.extend({
 });
 
 const exempt = z.strictObject({
-  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of biases and norms (in float32)"),
+  optimizer: optimizer.prefault({}).describe("update rule of biases and norms (in float32)"),
   embeddings: z
     .boolean()
     .default(false)
@@ -273,7 +273,7 @@ const start = {
 };
 
 const training = {
-  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of the weights"),
+  optimizer: optimizer.prefault({}).describe("update rule of the weights"),
   exempt: exempt.prefault({}),
   groups: z
     .array(group)

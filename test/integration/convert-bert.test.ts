@@ -180,6 +180,10 @@ describe("logrung convert of a BERT", () => {
     expect(await vocabulary(pieces.join("\r\n"))).toMatch(/line 1: ends in CR LF/);
     expect(await vocabulary(Buffer.from([...Buffer.from("[PAD]\nu"), 0xff, 0x0a]))).toMatch(/vocabulary\.txt": line 2: not UTF-8: byte 7 is 0xff/);
     expect(await vocabulary([...pieces, "x"].join("\n"))).toMatch(/the model has 19 symbols, the tokeniser \(wordpiece\) 20/);
+    expect(await fault("eval", at("masked"))).toMatch(/masked" is a published model, no run: logrung convert/);
+    mkdirSync(at("pickled"));
+    writeFileSync(at("pickled/pytorch_model.bin"), "");
+    expect(await converting("pickled")).toMatch(/pickled" holds a pytorch_model\.bin; one model\.safetensors is read/);
     mkdirSync(at("empty"));
     expect(await converting("masked", `--data.vocabulary=${at("empty")}`)).toMatch(/empty": holds no "vocab\.txt"/);
     expect(await fault("train", "--task=masked", `--data=${at("text.txt")}`, "--data.level=wordpiece")).toMatch(/wants a vocabulary: --data\.vocabulary path\/to\/vocab\.txt/);
