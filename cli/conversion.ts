@@ -41,7 +41,8 @@ export function expectOwnSizes(assignments: readonly ConfigAssignment[]): void {
 }
 
 /**
- * The tokeniser of a published model: the one that is named, else the folder's own, else GPT-2's.
+ * The tokeniser of a published model: the one that is named, else the folder's own, else GPT-2's; a BERT's own
+ * may have as many symbols as another's.
  *
  * @param symbols  of the model.
  * @param of  symbols that a model of a tokeniser has.
@@ -66,6 +67,6 @@ async function tokenizerOfLevel(
 ): Promise<Tokenizer> {
   if (vocabulary !== undefined) return tokenizerIn(vocabulary, level);
   if (level === "bytes") return byteTokenizer;
-  const hasOwn = level !== "gpt2" || existsSync(join(folder, "merges.txt"));
-  return hasOwn ? tokenizerIn(folder, level) : publishedTokenizer(dir);
+  if (level === "gpt2" && !existsSync(join(folder, "merges.txt"))) return publishedTokenizer(level, dir);
+  return tokenizerIn(folder, level);
 }

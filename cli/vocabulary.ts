@@ -75,7 +75,7 @@ const lineBreak = 10;
 /**
  * What a configuration says of its vocabulary; undefined where the training text makes it.
  *
- * @throws DataError for a level that wants one and has none, and as {@link tokenizerIn}.
+ * @throws DataError for a published one that is not there, and as {@link tokenizerIn}.
  */
 export async function statedTokenizer({
   level,
@@ -87,16 +87,24 @@ export async function statedTokenizer({
     case "bytes":
       return byteTokenizer;
     case "gpt2":
-      return publishedTokenizer(dir);
     case "wordpiece":
-      throw new DataError("wordpiece", "this level wants a vocabulary: --data.vocabulary path/to/vocab.txt, or its folder");
+      return publishedTokenizer(level, dir);
     default:
       return undefined;
   }
-} // prettier-ignore
+}
 
-/** GPT-2's byte pairs from the folder of data sets. @throws DataError saying how to get them. */
-export function publishedTokenizer(dir: string | undefined): Promise<Tokenizer> {
-  const published = datasets["gpt2-bpe"];
+/** The published vocabularies of levels that have one. */
+export const publishedVocabularies = {
+  gpt2: datasets["gpt2-bpe"],
+  wordpiece: datasets["bert-uncased"],
+} as const;
+
+/** A published vocabulary from the folder of data sets. @throws DataError saying how to get it. */
+export function publishedTokenizer(
+  level: keyof typeof publishedVocabularies,
+  dir: string | undefined,
+): Promise<Tokenizer> {
+  const published = publishedVocabularies[level];
   return published.load(folderOf(published, dataFolder({ dataDir: dir })));
 }

@@ -135,7 +135,8 @@ describe.skipIf(!existsSync(shared))("logrung data on official files (skipped wh
     const level = "--level=wordpiece";
     expect((await words(level, "--vocabulary=vocab.txt")).out).toMatch(/hellos\.bin: 4 symbols/);
     expect([...readFileSync(join(folder, "hellos.bin"))]).toEqual([5, 0, 6, 0, 5, 0, 1, 0]);
-    expect((await words(level)).err).toMatch(/--level wordpiece wants its vocabulary: --vocabulary/);
+    expect((await words("--level=words")).err).toMatch(/--level words wants its vocabulary: --vocabulary/);
+    expect((await words(level, "--data-dir=nowhere")).err).toMatch(/bert-uncased/);
     expect((await words("--level=wordpieces", "--vocabulary=vocab.txt")).err).toMatch(/--level is "wordpieces" \(did you mean "wordpiece/);
     expect((await data(["list", level])).err).toMatch(/"--level" is for data tokenise/);
   });

@@ -35,7 +35,7 @@ export const command: Command = {
       name: "vocabulary",
       type: "string",
       placeholder: "<folder>",
-      doc: "tokenise: the level's vocabulary, or its one file; default for gpt2 the set gpt2-bpe",
+      doc: "tokenise: the level's vocabulary, or its one file; default the set gpt2-bpe or bert-uncased",
     },
   ],
   examples: [
@@ -161,8 +161,9 @@ async function tokenizerOf(context: CommandContext): Promise<Tokenizer> {
     if (level !== undefined) return tokenizerIn(resolve(context.cwd, vocabulary), level);
     throw new UsageError(`--level is "${String(given)}" ${suggestion(String(given), textLevels)}`);
   }
-  if (given !== "gpt2")
+  const { publishedVocabularies } = await import("../vocabulary.ts");
+  const published = Object.entries(publishedVocabularies).find(([level]) => level === given)?.[1];
+  if (published === undefined)
     throw new UsageError(`--level ${String(given)} wants its vocabulary: --vocabulary <folder>`);
-  const { dataset } = await import("../../src/data/sets/gpt2-bpe.ts");
-  return dataset.load((await opened(context, dataset.name)).folder);
+  return published.load((await opened(context, published.name)).folder);
 }

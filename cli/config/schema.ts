@@ -44,7 +44,7 @@ const text = z.strictObject({
     .optional()
     .describe(
       "folder of the level's vocabulary (encoder.json and vocab.bpe, BERT's vocab.txt, words.txt, characters.json), or its one file; " +
-        "default the set gpt2-bpe, or what the training text holds",
+        "default the set gpt2-bpe or bert-uncased, or what the training text holds",
     ),
   encoding: z.enum(["utf-8", "bytes"]).default("utf-8").describe("utf-8 refuses a file that is no text"),
   validation: z

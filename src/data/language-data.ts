@@ -28,7 +28,8 @@ export interface LanguageData {
 export interface LevelOptions {
   readonly level: TextLevel;
   /**
-   * For `gpt2`: its tokeniser, from `findDataset("gpt2-bpe").load(folder)`; for `wordpiece`: `wordpieceTokenizer(…)`. For the others a tokeniser whose vocabulary must be
+   * For `gpt2`: its tokeniser, from `findDataset("gpt2-bpe").load(folder)`; for `wordpiece` of "bert-uncased", or
+   * `wordpieceTokenizer(…)`. For the others a tokeniser whose vocabulary must be
    * used: a resumed run's. Default: characters and words are those of the training text.
    */
   readonly tokenizer?: Tokenizer;
@@ -76,7 +77,7 @@ function ownTokenizer(name: string, level: TextLevel, training: () => string): T
     case "gpt2":
       throw new DataError(name, 'level gpt2 wants its vocabulary: logrung data get gpt2-bpe');
     case "wordpiece":
-      throw new DataError(name, 'level wordpiece wants its vocabulary, a vocab.txt: openTokenizer("wordpiece", files)');
+      throw new DataError(name, 'level wordpiece wants its vocabulary: logrung data get bert-uncased');
   }
 } // prettier-ignore
 

@@ -66,7 +66,7 @@ const fixed: Readonly<Record<string, readonly unknown[]>> = {
 }; // prettier-ignore
 
 /**
- * How text is treated. What the settings do not say is inferred: text becomes small where no piece has a capital letter (of published
+ * How text is treated. What the settings do not say is inferred: text becomes small where next to no piece has a capital letter (of published
  * vocabularies that is what tells uncased ones), accents go where it does, and Chinese characters stand apart.
  *
  * @param config  content of `tokenizer_config.json`; left out, nothing is said.
@@ -80,7 +80,7 @@ export function caseOf({ pieces }: WordpieceVocabulary, config?: string): Wordpi
     throw new TokenizerError(`${tokenizerConfigFile}: "${key}" is ${JSON.stringify(value)}, wants true or false`);
   };
   expectFixed(settings);
-  const lowerCase = flag("do_lower_case", () => !pieces.some(hasCapital));
+  const lowerCase = flag("do_lower_case", () => pieces.filter(hasCapital).length <= pieces.length / 1000);
   return {
     lowerCase,
     stripAccents: flag("strip_accents", () => lowerCase),

@@ -186,6 +186,6 @@ describe("logrung convert of a BERT", () => {
     expect(await converting("pickled")).toMatch(/pickled" holds a pytorch_model\.bin; one model\.safetensors is read/);
     mkdirSync(at("empty"));
     expect(await converting("masked", `--data.vocabulary=${at("empty")}`)).toMatch(/empty": holds no "vocab\.txt"/);
-    expect(await fault("train", "--task=masked", `--data=${at("text.txt")}`, "--data.level=wordpiece")).toMatch(/wants a vocabulary: --data\.vocabulary path\/to\/vocab\.txt/);
+    expect(await fault("train", "--task=masked", `--data=${at("text.txt")}`, "--data.level=wordpiece", `--data-dir=${at("empty")}`)).toMatch(/logrung data get bert-uncased/);
   });
 }); // prettier-ignore
