@@ -8,13 +8,13 @@ import { vitSizes } from "../src/models/vit.ts";
 import type { JsonObject } from "../src/train/json.ts";
 import { folderChannels } from "./config/images.ts";
 import { resolveConfig, type ImagesConfig } from "./config/resolve.ts";
-import { UsageError } from "./errors.ts";
 import {
   type ConversionRequest,
   type ConvertedSession,
   expectOwnSizes,
   type PublishedFiles,
-} from "./huggingface-gpt2.ts";
+} from "./conversion.ts";
+import { UsageError } from "./errors.ts";
 import { openFolders } from "./image-folders.ts";
 import { imageFolderName, imageSets } from "./image-sets.ts";
 import { classesFile, keptClasses } from "./kept-classes.ts";

@@ -1,17 +1,20 @@
 /** Between Hugging Face's folders and run folders. */
 import { HuggingFaceError } from "../src/models/huggingface.ts";
 import type { ConfigAssignment } from "./command.ts";
+import type { PublishedFiles } from "./conversion.ts";
 import { UsageError } from "./errors.ts";
+import { bertFiles, bertRun } from "./huggingface-bert.ts";
 import { gpt2Files, gpt2Run } from "./huggingface-gpt2.ts";
 import { vitFiles, vitRun } from "./huggingface-vit.ts";
 import { type Converted, expectNoModel, makeRun, readPublished, writePublished } from "./published-folder.ts";
 import { openRun, type OpenedRun } from "./open-run.ts";
 
 /** By `model_type`: what makes a session of a published model. */
-const readers = { gpt2: gpt2Run, vit: vitRun } as const;
+const readers = { gpt2: gpt2Run, bert: bertRun, vit: vitRun } as const;
 
 /**
- * Makes a run of a published model: it can be scored and trained on (`train --resume <run> --data <path>`), a GPT-2 sampled from, too.
+ * Makes a run of a published model: it can be scored and trained on (`train --resume <run> --data <path>`), a GPT-2 sampled from, too; classifiers
+ * of texts start from a BERT (`train --model.from <run>`).
  *
  * @param assignments  of the run's configuration: the optimiser and the precision that the weights go into.
  * @throws HuggingFaceError for a model that is not read, and what reading and writing throw.
@@ -36,7 +39,7 @@ export async function toRun(
 }
 
 /**
- * Writes a run's GPT-2 or ViT as Hugging Face publishes it, its weights in float32; vocabulary, classes and normalisation, too.
+ * Writes a run's GPT-2, BERT or ViT as Hugging Face publishes it, its weights in float32; vocabulary, classes and normalisation, too.
  *
  * @throws UsageError for a run of another model, or a folder that holds a model already.
  */
@@ -58,12 +61,23 @@ export async function toHuggingFace(
 }
 
 async function filesOf(session: OpenedRun, run: string) {
-  const found =
-    session.task === "language"
-      ? await gpt2Files(session)
-      : session.task === "images"
-        ? await vitFiles(session, run)
-        : null;
+  const found = await ofTask(session, run);
   if (found) return found;
-  throw new UsageError(`convert writes runs of gpt2 and vit, this one is of ${session.config.model.name}`);
+  throw new UsageError(
+    `convert writes runs of gpt2, bert and vit, this one is of ${session.config.model.name}`,
+  );
+}
+
+function ofTask(session: OpenedRun, run: string): Promise<PublishedFiles | null> {
+  switch (session.task) {
+    case "language":
+      return gpt2Files(session);
+    case "masked":
+    case "texts":
+      return bertFiles(session);
+    case "images":
+      return vitFiles(session, run);
+    case "gan":
+      return Promise.resolve(null);
+  }
 }

@@ -7,12 +7,13 @@ import {
   type LabelledText,
 } from "../src/data/labelled-texts.ts";
 import { DataError } from "../src/data/data-error.ts";
-import { specialSymbols } from "../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import { examplesOf, type TextExample } from "../src/data/text-batches.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { sha256 } from "../src/io/sha256.ts";
 import type { TextsConfig } from "./config/resolve.ts";
-import { statedTokenizer, tokenizerOfText } from "./language-data.ts";
+import { tokenizerOfText } from "./language-data.ts";
+import { statedTokenizer } from "./vocabulary.ts";
 
 /** What a run keeps of its labelled texts besides the model. */
 export interface KeptTexts {
@@ -38,8 +39,9 @@ export interface LabelledData extends KeptTexts {
  */
 export async function loadLabelled(config: TextsConfig, kept: Partial<KeptTexts> = {}): Promise<LabelledData> {
   const { data, seed } = config;
-  const files = await Promise.all([data.path ?? []].flat().map(loadLabelledTexts));
-  const apart = data.validation === undefined ? null : await loadLabelledTexts(data.validation);
+  if (data.path === undefined) throw new DataError("texts", "which labelled texts? --data path/to/any.tsv");
+  const files = await Promise.all([data.path].flat().map((path) => loadTexts(path, data)));
+  const apart = data.validation === undefined ? null : await loadTexts(data.validation, data);
   const all = files.flatMap(({ texts }) => texts);
   const parts = apart ? { training: all, validation: apart.texts } : parted(all, data.validationFraction, seed);
   const name = files.map((file) => file.name).join(", ");
@@ -57,6 +59,13 @@ export async function loadLabelled(config: TextsConfig, kept: Partial<KeptTexts>
     sha256: await sha256([sums]),
   };
 } // prettier-ignore
+
+/** A file of texts in a configuration's columns. @throws DataError as {@link loadLabelledTexts}. */
+export function loadTexts(path: string, { columns }: TextsConfig["data"]): Promise<LabelledFile> {
+  if (columns === undefined) return loadLabelledTexts(path);
+  const [label, text, second] = columns.split(",");
+  return loadLabelledTexts(path, { label, text, ...(second === undefined ? {} : { second }) });
+}
 
 function parted(texts: readonly LabelledText[], fraction: number, seed: number) {
   const { training, validation } = heldOut(texts.length, fraction, seed);
@@ -76,6 +85,6 @@ export function examplesFor(
   { model }: TextsConfig,
   { tokenizer, classes }: KeptTexts,
 ): TextExample[] {
-  const symbols = specialSymbols(tokenizer.vocabulary);
+  const symbols = specialSymbolsOf(tokenizer);
   return examplesOf(texts, { name, tokenizer, classes, symbols, context: model.context });
 }

@@ -1,21 +1,11 @@
 /** The text of a configuration as symbols: any file, a registered set, token files, or the project's own source. */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { countWindows } from "../src/data/batches.ts";
-import { byteTokenizer } from "../src/data/byte-tokenizer.ts";
 import { charactersOf, characterTokenizer } from "../src/data/character-tokenizer.ts";
 import { type Corpus, splitCorpus } from "../src/data/corpus.ts";
 import { DataError } from "../src/data/data-error.ts";
 import { dataFolder, folderOf } from "../src/data/data-folder.ts";
 import type { TextDataset, TextLevel, TextParts } from "../src/data/dataset.ts";
-import {
-  type LanguageData,
-  languageData,
-  openTokenFiles,
-  openTokenizer,
-  textParts,
-} from "../src/data/language-data.ts";
+import { type LanguageData, languageData, openTokenFiles, textParts } from "../src/data/language-data.ts";
 import { loadOwnSource } from "../src/data/own-source.ts";
 import { datasets } from "../src/data/sets/datasets.generated.ts";
 import { partOf, type SymbolText } from "../src/data/symbols.ts";
@@ -23,8 +13,8 @@ import { loadText } from "../src/data/text.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { wordsOf, wordTokenizer } from "../src/data/word-tokenizer.ts";
 import { joinBytes } from "../src/io/sha256.ts";
-import { FileError } from "../src/io/file-error.ts";
 import type { LanguageConfig } from "./config/resolve.ts";
+import { statedTokenizer } from "./vocabulary.ts";
 
 /** The registered texts, by name. */
 export const textSets: Readonly<Record<string, TextDataset>> = Object.fromEntries(
@@ -32,7 +22,13 @@ export const textSets: Readonly<Record<string, TextDataset>> = Object.fromEntrie
 );
 
 /** How texts are cut into symbols. */
-export const textLevels: readonly [TextLevel, ...TextLevel[]] = ["bytes", "characters", "words", "gpt2"];
+export const textLevels: readonly [TextLevel, ...TextLevel[]] = [
+  "bytes",
+  "characters",
+  "words",
+  "gpt2",
+  "wordpiece",
+];
 
 type DataConfig = LanguageConfig["data"];
 
@@ -139,51 +135,6 @@ function expectWindows({ name, training, validation }: LanguageData, context: nu
         "give more text or a smaller --model.context",
     );
   }
-}
-
-/** Files of each level's vocabulary, with the names that others give the same. */
-const vocabularyFiles: Readonly<Record<TextLevel, readonly (readonly string[])[]>> = {
-  bytes: [],
-  characters: [["characters.json"]],
-  words: [["words.txt"]],
-  gpt2: [
-    ["encoder.json", "vocab.json"],
-    ["vocab.bpe", "merges.txt"],
-  ],
-};
-
-/**
- * The tokeniser in a folder.
- *
- * @throws DataError naming the file that is missing, TokenizerError for one that is none.
- */
-export async function tokenizerIn(folder: string, level: TextLevel): Promise<Tokenizer> {
-  const files: Record<string, string> = {};
-  for (const names of vocabularyFiles[level]) {
-    const path = names.map((name) => join(folder, name)).find((one) => existsSync(one));
-    if (path === undefined) throw new DataError(folder, `holds no "${names.join('" or "')}"`);
-    files[names[0]] = await readFile(path, "utf8").catch((cause: unknown) => {
-      throw new FileError("read", path, cause);
-    });
-  }
-  return openTokenizer(level, files);
-}
-
-/** What a configuration says of its vocabulary; undefined where the training text makes it. */
-export async function statedTokenizer({
-  level,
-  vocabulary,
-  dir,
-}: Pick<DataConfig, "level" | "vocabulary" | "dir">): Promise<Tokenizer | undefined> {
-  if (vocabulary !== undefined) return tokenizerIn(vocabulary, level);
-  if (level === "bytes") return byteTokenizer;
-  return level === "gpt2" ? publishedTokenizer(dir) : undefined;
-}
-
-/** GPT-2's byte pairs from the folder of data sets. @throws DataError saying how to get them. */
-export function publishedTokenizer(dir: string | undefined): Promise<Tokenizer> {
-  const published = datasets["gpt2-bpe"];
-  return published.load(folderOf(published, dataFolder({ dataDir: dir })));
 }
 
 /** A text that a model is judged on, whole: any text, or a token file. @throws as {@link loadLanguage}. */

@@ -18,6 +18,7 @@ import { resumeConflicts } from "./config/resume.ts";
 import { UsageError } from "./errors.ts";
 import { imageFolderName } from "./image-sets.ts";
 import { keptClasses } from "./kept-classes.ts";
+import { isHuggingFace } from "./published-folder.ts";
 import {
   imageTaskOf,
   type LanguageSession,
@@ -115,6 +116,10 @@ export async function openRun(
   checkpoint: string | undefined,
   changes: JsonObject = {},
 ): Promise<OpenedRun> {
+  if (isHuggingFace(run))
+    throw new UsageError(
+      `"${run}" is a published model, no run: logrung convert <folder> --to logrung <run>`,
+    );
   const saved = await readRunConfig(run);
   const loaded = await loadedCheckpoint(run, checkpoint);
   const position = positionOf(loaded);

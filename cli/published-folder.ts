@@ -20,15 +20,22 @@ import { packageVersion } from "./version.ts";
 
 const modelFile = "model.safetensors";
 
-/** Whether a folder holds a model as Hugging Face publishes it. */
-export const isHuggingFace = (folder: string): boolean => existsSync(join(folder, modelFile));
+/** What PyTorch's own pickles are called, and a model in several files. */
+const otherFiles = ["pytorch_model.bin", `${modelFile}.index.json`];
+
+/** Whether a folder holds a model as Hugging Face publishes it, in whichever files. */
+export const isHuggingFace = (folder: string): boolean =>
+  [modelFile, ...otherFiles].some((name) => existsSync(join(folder, name)));
 
 /** @throws HuggingFaceError, SafetensorsError, FileError for what cannot be read. */
 export async function readPublished(folder: string): Promise<HuggingFaceCheckpoint> {
-  if (existsSync(join(folder, `${modelFile}.index.json`)))
-    throw new HuggingFaceError(`"${folder}" is in several files; one ${modelFile} is read`);
-  const config = await readJson(join(folder, "config.json"));
   const path = join(folder, modelFile);
+  if (!existsSync(path)) {
+    const found = otherFiles.find((name) => existsSync(join(folder, name)));
+    if (found !== undefined)
+      throw new HuggingFaceError(`"${folder}" holds a ${found}; one ${modelFile} is read: save it so`);
+  }
+  const config = await readJson(join(folder, "config.json"));
   return { config, tensors: decodeSafetensors(await readBytes(path), path).tensors };
 }
 

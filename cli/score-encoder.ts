@@ -1,12 +1,11 @@
 /** Scores of encoders: hidden symbols of a text, and classes of texts. */
-import { loadLabelledTexts } from "../src/data/labelled-texts.ts";
 import { DataError } from "../src/data/data-error.ts";
 import { sequentialMasked, windowIn } from "../src/data/masked-batches.ts";
-import { specialSymbols } from "../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import type { SymbolText } from "../src/data/symbols.ts";
 import { orderedTexts } from "../src/data/text-batches.ts";
 import { interruptible } from "./interruptible.ts";
-import { examplesFor, loadLabelled } from "./labelled-texts.ts";
+import { examplesFor, loadLabelled, loadTexts } from "./labelled-texts.ts";
 import type { MaskedSession, TextsSession } from "./session.ts";
 import { maskedPlan } from "./tasks/masked.ts";
 
@@ -49,7 +48,7 @@ export async function scoreTexts(
 ): Promise<EncoderScore> {
   const { config, trainer, tokenizer } = session;
   const { name, examples } = await textsOf(session, other);
-  const symbols = specialSymbols(tokenizer.vocabulary);
+  const symbols = specialSymbolsOf(tokenizer);
   const batches = orderedTexts(examples, { rows: config.batch, symbols });
   const { loss, accuracy = Number.NaN } = await trainer.evaluate(interruptible(batches, signal));
   return { loss, accuracy, name, count: examples.length };
@@ -61,6 +60,6 @@ async function textsOf(session: TextsSession, other: string | undefined) {
     const { name, validation } = await loadLabelled(config, session);
     return { name, examples: validation };
   }
-  const { name, texts } = await loadLabelledTexts(other);
+  const { name, texts } = await loadTexts(other, config.data);
   return { name, examples: examplesFor(texts, name, config, session) };
 }

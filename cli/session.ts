@@ -1,5 +1,5 @@
 /** From a resolved configuration to a device, a model and its trainer. */
-import { specialSymbols } from "../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../src/data/special-symbols.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { format as formatOf } from "../src/formats/index.ts";
 import type { Backend } from "../src/kernels/backend.ts";
@@ -176,12 +176,22 @@ export async function openImages(
   return { ...made, task: "images", config };
 }
 
-/** Builds the encoder of a configuration with fresh weights, in the formats of its policy. */
-export async function openMasked(config: MaskedConfig, tokenizer: Tokenizer): Promise<MaskedSession> {
+/**
+ * Builds the encoder of a configuration, in the formats of its policy.
+ *
+ * @param weights  its float32 weights by name; default fresh ones.
+ */
+export async function openMasked(
+  config: MaskedConfig,
+  tokenizer: Tokenizer,
+  weights?: ReadonlyMap<string, Float32Array>,
+): Promise<MaskedSession> {
   const { definition, sizes } = encoderOf(config, tokenizer);
-  const made = await opened(config, (options, device) =>
-    createMaskedTrainer({ ...options, model: definition.masked(device, sizes, config.seed) }),
-  );
+  const made = await opened(config, (options, device) => {
+    const model = definition.masked(device, sizes, config.seed);
+    fill(model.parameters, weights);
+    return createMaskedTrainer({ ...options, model });
+  });
   return { ...made, task: "masked", config, tokenizer };
 }
 
@@ -209,7 +219,7 @@ export async function openTexts(
 function encoderOf({ model }: MaskedConfig | TextsConfig, tokenizer: Tokenizer) {
   const { layers, width, heads, context, hidden, init, recompute, name } = model;
   const sizes = { layers, width, heads, context, hidden, init, recompute };
-  const { vocabulary } = specialSymbols(tokenizer.vocabulary);
+  const { vocabulary } = specialSymbolsOf(tokenizer);
   return { definition: encoders[name as keyof typeof encoders], sizes: { ...sizes, vocabulary } };
 }
 

@@ -172,7 +172,12 @@ export {
   type LanguageModelDefinition,
   languageParameterCount,
 } from "./models/model.ts";
-export { type BertWeights, readHuggingFaceBert, writeHuggingFaceBert } from "./models/huggingface-bert.ts";
+export {
+  type BertWeights,
+  huggingFaceBertShape,
+  readHuggingFaceBert,
+  writeHuggingFaceBert,
+} from "./models/huggingface-bert.ts";
 export { readHuggingFaceVit, type VitWeights, writeHuggingFaceVit } from "./models/huggingface-vit.ts";
 export { bert, bertClassifier } from "./models/bert.ts";
 export {

@@ -37,7 +37,7 @@ async function run({ positionals, values, config, json, stdout, cwd }: CommandCo
 
 export const command: Command = {
   name: "convert",
-  summary: "turns a published GPT-2 or ViT of Hugging Face into a run, and a run into that layout",
+  summary: "turns a published GPT-2, BERT or ViT of Hugging Face into a run, and a run into that layout",
   usage: "convert <folder | run> --to huggingface|logrung <out> [--key=value …]",
   takesConfig: true,
   options: [
@@ -59,6 +59,8 @@ export const command: Command = {
     "logrung generate runs/gpt2 --prompt 'The ladder'",
     "logrung train --resume runs/gpt2 --data any.txt --steps 100",
     "logrung convert runs/gpt2 --to huggingface path/to/mine",
+    "logrung convert path/to/bert-base-uncased --to logrung runs/bert --batch 8",
+    "logrung convert path/to/bert-base-uncased --to logrung runs/sst2 --task texts --data train.tsv",
     "logrung convert path/to/vit --to logrung runs/vit --data path/to/images",
   ],
   run,

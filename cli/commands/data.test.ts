@@ -127,4 +127,17 @@ describe.skipIf(!existsSync(shared))("logrung data on official files (skipped wh
     expect(facts((await data(words)).out)).toEqual({ path: join(folder, "hello.bin"), symbols: 2 });
     expect([...readFileSync(join(folder, "hello.bin"))]).toEqual([0x88, 0x3c, 0xe3, 0x03]); // 15496, 995
   });
+
+  it("turns a text into a file of word pieces, or of another vocabulary that is named", async () => {
+    put("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n##s\n");
+    put("hellos.txt", "Hellos hello world");
+    const words = (...more: string[]) => data(["tokenise", "hellos.txt", "hellos.bin", ...more]);
+    const level = "--level=wordpiece";
+    expect((await words(level, "--vocabulary=vocab.txt")).out).toMatch(/hellos\.bin: 4 symbols/);
+    expect([...readFileSync(join(folder, "hellos.bin"))]).toEqual([5, 0, 6, 0, 5, 0, 1, 0]);
+    expect((await words("--level=words")).err).toMatch(/--level words wants its vocabulary: --vocabulary/);
+    expect((await words(level, "--data-dir=nowhere")).err).toMatch(/bert-uncased/);
+    expect((await words("--level=wordpieces", "--vocabulary=vocab.txt")).err).toMatch(/--level is "wordpieces" \(did you mean "wordpiece/);
+    expect((await data(["list", level])).err).toMatch(/"--level" is for data tokenise/);
+  });
 }); // prettier-ignore

@@ -1,6 +1,7 @@
 /** `logrung data`: which data sets there are, whether they are whole, and where to get them. */
 import { resolve } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
+import type { Tokenizer } from "../../src/data/tokenizer.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -24,12 +25,25 @@ export const command: Command = {
       placeholder: "<url>",
       doc: "get: fetch the files from this place instead of the official one; checksums stay the same",
     },
+    {
+      name: "level",
+      type: "string",
+      placeholder: "gpt2|wordpiece|words|characters",
+      doc: "tokenise: what a symbol is; default gpt2",
+    },
+    {
+      name: "vocabulary",
+      type: "string",
+      placeholder: "<folder>",
+      doc: "tokenise: the level's vocabulary, or its one file; default the set gpt2-bpe or bert-uncased",
+    },
   ],
   examples: [
     "logrung data list",
     "logrung data get fashion-mnist",
     "logrung data check cifar-10 --data-dir=/data/cifar-10",
     "logrung data tokenise corpus.txt train.bin",
+    "logrung data tokenise corpus.txt train.bin --level wordpiece --vocabulary path/to/vocab.txt",
   ],
   run(context) {
     const [action = "list"] = context.positionals;
@@ -40,11 +54,15 @@ export const command: Command = {
     }
     const words = 1 + found.words;
     checkPositionals(command, context.positionals, found.words === 0 ? 0 : words, words);
-    if (context.values.from !== undefined && action !== "get")
-      throw new UsageError('"--from" is for data get');
+    for (const [option, of] of Object.entries(optionsOf))
+      if (context.values[option] !== undefined && action !== of)
+        throw new UsageError(`"--${option}" is for data ${of}`);
     return found.run(context);
   },
 };
+
+/** Options that one action alone has. */
+const optionsOf = { from: "get", level: "tokenise", vocabulary: "tokenise" } as const;
 
 interface Action {
   /** Words that follow the action's name. */
@@ -123,14 +141,29 @@ async function get(context: CommandContext): Promise<void> {
   stdout.write(json ? `${JSON.stringify({ name, folder })}\n` : `${folder}\n`);
 }
 
-/** Symbols of GPT-2, as unsigned 16-bit numbers. */
+/** Symbols as unsigned 16-bit numbers. */
 async function tokenise(context: CommandContext): Promise<void> {
   const [, input, output] = context.positionals;
-  const { folder } = await opened(context, "gpt2-bpe");
-  const { dataset } = await import("../../src/data/sets/gpt2-bpe.ts");
   const { tokeniseFile } = await import("../../src/data/tokenise-file.ts");
   const path = resolve(context.cwd, output);
-  const symbols = await tokeniseFile(resolve(context.cwd, input), path, await dataset.load(folder));
+  const symbols = await tokeniseFile(resolve(context.cwd, input), path, await tokenizerOf(context));
   const { stdout, json } = context;
   stdout.write(json ? `${JSON.stringify({ path, symbols })}\n` : `${path}: ${symbols} symbols\n`);
+}
+
+/** @throws UsageError for a level that is none or that comes without a vocabulary, and what reading one throws. */
+async function tokenizerOf(context: CommandContext): Promise<Tokenizer> {
+  const { level: given = "gpt2", vocabulary } = context.values;
+  if (typeof vocabulary === "string") {
+    const { textLevels } = await import("../language-data.ts");
+    const { tokenizerIn } = await import("../vocabulary.ts");
+    const level = textLevels.find((name) => name === given);
+    if (level !== undefined) return tokenizerIn(resolve(context.cwd, vocabulary), level);
+    throw new UsageError(`--level is "${String(given)}" ${suggestion(String(given), textLevels)}`);
+  }
+  const { publishedVocabularies } = await import("../vocabulary.ts");
+  const published = Object.entries(publishedVocabularies).find(([level]) => level === given)?.[1];
+  if (published === undefined)
+    throw new UsageError(`--level ${String(given)} wants its vocabulary: --vocabulary <folder>`);
+  return published.load((await opened(context, published.name)).folder);
 }

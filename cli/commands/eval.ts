@@ -96,7 +96,13 @@ async function scoreText(
 }
 
 /** What a level's symbols are called. */
-const symbolNames = { bytes: "byte", characters: "character", words: "word", gpt2: "byte pair" } as const;
+const symbolNames = {
+  bytes: "byte",
+  characters: "character",
+  words: "word",
+  gpt2: "byte pair",
+  wordpiece: "word piece",
+} as const;
 
 /** A text of its own is scored whole; the run's text only in a part it was not trained on. */
 async function textOf(

@@ -52,7 +52,9 @@ async function run(context: CommandContext): Promise<void> {
       topK: numberOf(values, "top-k", config.sample.topK),
       seed: numberOf(values, "seed", config.seed),
     };
+    const symbols = promptSymbols(tokenizer, prompt);
     const stream = tokenizer.stream();
+    stream.push(symbols); // what comes next is parted from it as it is from any symbol
     let text = "";
     const show = stdout.isTTY === true ? printable : String;
     const say = (piece: string): void => {
@@ -61,8 +63,7 @@ async function run(context: CommandContext): Promise<void> {
     };
     if (!json) stdout.write(show(prompt));
     await trainer.evaluating(async () => {
-      const symbols = sample(device, trainer.model, policy, promptSymbols(tokenizer, prompt), options);
-      for await (const symbol of symbols) {
+      for await (const symbol of sample(device, trainer.model, policy, symbols, options)) {
         say(stream.push([symbol]));
         await breathe();
         if (signal.aborted) break;

@@ -68,6 +68,14 @@ describe("layers", () => {
     });
     expect((await train("own-source", "--optimizer=rung")).optimizer.lr).toBe(0.003);
     expect((await train("own-source", "--optimizer=adamw", "--precision=state16")).precision).toBe("state16");
+    const unnamed = await resolveConfig({
+      assignments: [
+        { key: "optimizer.lr", value: "0.5" },
+        { key: "data.path", value: "x" },
+      ],
+      cwd: folder,
+    });
+    expect(unnamed.optimizer, "options of the default rule").toMatchObject({ name: "adamw", lr: 0.5 });
     const early = await train("own-source", "--lr=0.5", "--optimizer=adamw");
     expect(early.optimizer, "flags in another order").toMatchObject({ name: "adamw", lr: 0.5 });
     const under = { exempt: { optimizer: { name: "adamw", lr: 1 }, embeddings: true }, precision: "p" };

@@ -18,11 +18,13 @@ import { ConfigError, faultsOf } from "./config-error.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
 import {
+  checkLabelledTexts,
   checkText,
   type EncoderModelOptions,
   type LanguageModelOptions,
   resolveEncoder,
   resolveModel,
+  withOrigin,
   withPreset,
 } from "./language.ts";
 import { mergeLayers } from "./merge.ts";
@@ -119,7 +121,8 @@ export const registryRules: ConfigRules = {
  * Relative paths in `data.path` and `output` become absolute, so a run can be resumed from any folder.
  *
  * @throws ConfigError naming each wrong key or value, what is allowed and the nearest match.
- * @throws PolicyError, UnknownFormatError, OptionError from the schemas of precision and optimisers.
+ * @throws PolicyError, UnknownFormatError, OptionError from the schemas of precision and optimisers; RunFolderError where `model.from`
+ *   is no run.
  */
 export async function resolveConfig(
   request: ConfigRequest,
@@ -128,7 +131,8 @@ export async function resolveConfig(
   const { assignments = [], cwd = process.cwd() } = request;
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
-  const config = check(withPreset(given));
+  const preset = withPreset(given);
+  const config = check(request.base === undefined ? await withOrigin(preset, cwd) : preset);
   const missing = missingData(config);
   if (missing !== undefined && recipe?.builtInData !== true && request.base === undefined)
     throw new ConfigError([`"data.path" is missing: ${missing}`]);
@@ -156,7 +160,8 @@ export function completeConfig(saved: JsonObject): TrainConfig {
 function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
   if (config.task === "images") checkImages(config);
   else if (config.task === "gan") checkGan(config);
-  else if (config.task !== "texts") checkText(config);
+  else if (config.task === "texts") checkLabelledTexts(config);
+  else checkText(config);
   checkBatch(config);
   const precision = resolvePrecision(config, rules);
   parsePolicy(precision);

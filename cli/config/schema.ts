@@ -26,7 +26,7 @@ const fraction = (doc: string) => z.number().min(0).lt(1).describe(doc);
 /**
  * An optimiser's name and its own options, which are checked against its own schema once the name is known.
  */
-const optimizer = z.looseObject({ name: z.string().describe("update rule") });
+const optimizer = z.looseObject({ name: z.string().default("adamw").describe("update rule") });
 
 const text = z.strictObject({
   path: z
@@ -43,8 +43,8 @@ const text = z.strictObject({
     .string()
     .optional()
     .describe(
-      "folder of the level's vocabulary (encoder.json and vocab.bpe, words.txt, characters.json); " +
-        "default the set gpt2-bpe, or what the training text holds",
+      "folder of the level's vocabulary (encoder.json and vocab.bpe, BERT's vocab.txt, words.txt, characters.json), or its one file; " +
+        "default the set gpt2-bpe or bert-uncased, or what the training text holds",
     ),
   encoding: z.enum(["utf-8", "bytes"]).default("utf-8").describe("utf-8 refuses a file that is no text"),
   validation: z
@@ -59,6 +59,12 @@ const labelledTexts = z.strictObject({
   dir: text.shape.dir,
   level: text.shape.level,
   vocabulary: text.shape.vocabulary,
+  columns: z
+    .string()
+    .optional()
+    .describe(
+      "where files have a header or more columns: label,text or label,text,second by name or number, or the keys of .jsonl",
+    ),
   validation: z.string().optional().describe("labelled texts to validate on; default a part of path"),
   validationFraction: fraction("part of the texts, drawn by the seed, kept for validation")
     .gt(0)
@@ -175,11 +181,13 @@ const textModel = encoderModel.extend({
   from: z
     .string()
     .optional()
-    .describe("run on hidden symbols (task masked) whose encoder the model starts from"),
+    .describe(
+      "run on hidden symbols (task masked) whose encoder the model starts from; its sizes and its level are the defaults then",
+    ),
 });
 
 const exempt = z.strictObject({
-  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of biases and norms (in float32)"),
+  optimizer: optimizer.prefault({}).describe("update rule of biases and norms (in float32)"),
   embeddings: z
     .boolean()
     .default(false)
@@ -265,7 +273,7 @@ const start = {
 };
 
 const training = {
-  optimizer: optimizer.default({ name: "adamw" }).describe("update rule of the weights"),
+  optimizer: optimizer.prefault({}).describe("update rule of the weights"),
   exempt: exempt.prefault({}),
   groups: z
     .array(group)

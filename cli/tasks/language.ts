@@ -58,6 +58,7 @@ async function sampleOf(
   const prompt = promptOf(config);
   const symbols = promptSymbols(tokenizer, prompt);
   const stream = tokenizer.stream();
+  stream.push(symbols);
   const options = { length, temperature, topK, seed: config.seed };
   let text = "";
   for await (const symbol of sample(device, trainer.model, policy, symbols, options)) {

@@ -4,7 +4,13 @@ import type { LanguageData } from "../../src/data/language-data.ts";
 import { formatCount } from "../../src/train/progress.ts";
 
 /** What a text's length is counted in, by level. */
-const units = { bytes: "bytes", characters: "characters", words: "words", gpt2: "byte pairs" } as const;
+const units = {
+  bytes: "bytes",
+  characters: "characters",
+  words: "words",
+  gpt2: "byte pairs",
+  wordpiece: "word pieces",
+} as const;
 
 /** A text's name, length and vocabulary. */
 export function textLine(

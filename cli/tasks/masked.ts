@@ -1,7 +1,7 @@
 /** Training an encoder on hidden symbols of a text. */
 import type { LanguageData } from "../../src/data/language-data.ts";
 import { type MaskedPlan, maskedShare } from "../../src/data/masked-batches.ts";
-import { specialSymbols } from "../../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../../src/data/special-symbols.ts";
 import type { Tokenizer } from "../../src/data/tokenizer.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
 import { maskedFeed } from "../../src/train/masked-trainer.ts";
@@ -32,7 +32,7 @@ export const maskedPlan = ({
   seed: config.seed,
   rows: config.batch,
   context: config.model.context,
-  symbols: specialSymbols(tokenizer.vocabulary),
+  symbols: specialSymbolsOf(tokenizer),
 });
 
 function workOf(session: MaskedSession, data: LanguageData): Work {

@@ -1,5 +1,5 @@
 /** Training a classifier of labelled texts. */
-import { specialSymbols } from "../../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../../src/data/special-symbols.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
 import { labelledFeed } from "../../src/train/text-trainer.ts";
 import type { TextsConfig } from "../config/resolve.ts";
@@ -31,7 +31,7 @@ export async function prepareTexts(config: TextsConfig, kept?: KeptTexts): Promi
 function workOf(session: TextsSession, { name, training, validation, classes }: LabelledData): Work {
   const { config, trainer, tokenizer } = session;
   const { seed, batch: rows } = config;
-  const symbols = specialSymbols(tokenizer.vocabulary);
+  const symbols = specialSymbolsOf(tokenizer);
   const feed = labelledFeed({ training, validation }, { seed, rows, symbols });
   return {
     session,

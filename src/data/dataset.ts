@@ -63,7 +63,7 @@ export interface ImageDataset extends DatasetFacts {
 }
 
 /** How a text is cut into symbols. */
-export type TextLevel = "bytes" | "characters" | "words" | "gpt2";
+export type TextLevel = "bytes" | "characters" | "words" | "gpt2" | "wordpiece";
 
 /** The parts of a text set, as UTF-8. */
 export interface TextParts {

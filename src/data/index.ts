@@ -63,7 +63,13 @@ export {
   type ImageSplit,
   type Normalisation,
 } from "./image-set.ts";
-export { classesOf, type LabelledFile, type LabelledText, loadLabelledTexts } from "./labelled-texts.ts";
+export {
+  classesOf,
+  type LabelledFile,
+  type LabelledText,
+  loadLabelledTexts,
+  type TextColumns,
+} from "./labelled-texts.ts";
 export {
   type LanguageData,
   languageData,
@@ -75,7 +81,7 @@ export {
 } from "./language-data.ts";
 export { maskedBatch, type MaskedBatch, type MaskedPlan, sequentialMasked } from "./masked-batches.ts";
 export { fitted, type ImagePart, scaledPart } from "./scale.ts";
-export { type SpecialSymbols, specialSymbols } from "./special-symbols.ts";
+export { type SpecialSymbols, specialSymbols, specialSymbolsOf } from "./special-symbols.ts";
 export { partOf, type Symbols, type SymbolSource, type SymbolText, windowOf } from "./symbols.ts";
 export { loadFiles, loadText, type LoadTextOptions } from "./text.ts";
 export {
@@ -88,4 +94,5 @@ export {
 } from "./text-batches.ts";
 export { type SymbolStream, type Tokenizer, TokenizerError } from "./tokenizer.ts";
 export { tokeniseFile } from "./tokenise-file.ts";
+export { wordpieceTokenizer } from "./wordpiece-tokenizer.ts";
 export { endOfLine, unknownWord, wordsOf, wordTokenizer } from "./word-tokenizer.ts";

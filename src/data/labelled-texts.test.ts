@@ -30,6 +30,35 @@ describe("labelled texts", () => {
     expect(() => parseLabelledTexts("x", text, kind)).toThrow(message);
   });
 
+  it("are found in the columns of a header, by numbers without one, and under other keys", () => {
+    const header = "index\tquestion\tsentence\tlabel\n";
+    const lines = '0\twhat\tthe "ladder\tyes\n\n1\twho\t\tno\n';
+    const expected = [
+      { label: "yes", text: "what", second: 'the "ladder' },
+      { label: "no", text: "who", second: "" },
+    ];
+    const named = { label: "label", text: "question", second: "sentence" };
+    expect(parseLabelledTexts("x", header + lines, "tsv", named)).toEqual(expected);
+    expect(parseLabelledTexts("x", lines, "tsv", { label: "4", text: "2", second: "3" })).toEqual(expected);
+    expect(parseLabelledTexts("x", header + lines, "tsv", { label: "label", text: "question" })).toEqual([
+      { label: "yes", text: "what" },
+      { label: "no", text: "who" },
+    ]);
+    const json = expected.map(({ label, text, second }, index) => JSON.stringify({ index, label, question: text, sentence: second }));
+    expect(parseLabelledTexts("x", json.join("\n"), "jsonl", named)).toEqual(expected);
+  });
+
+  it.each([
+    ["a column that is not there", "a\tb\n1\t2", "tsv", ["a", "c"], /data "x": line 1: names no column "c", but a, b/],
+    ["a line that is cut", "a\tb\tc\n1\t2\t3\n1\t2", "tsv", ["a", "c"], /line 3: has 2 columns, wants at least 3/],
+    ["no label", "1\t\n", "tsv", ["2", "1"], /line 1: has no label/],
+    ["a header alone", "a\tb\n", "tsv", ["a", "b"], /holds no labelled text/],
+    ["a second text that is missing", '{"label": 1, "text": ""}', "jsonl", ["label", "text", "b"], /line 1: "b" is undefined/],
+  ] as const)("are refused in columns with %s", (_, text, kind, [label, column, second], message) => {
+    const columns = { label, text: column, ...(second === undefined ? {} : { second }) };
+    expect(() => parseLabelledTexts("x", text, kind, columns)).toThrow(message);
+  });
+
   it("number their classes by size or by name", () => {
     const of = (...labels: string[]) => classesOf(labels.map((label) => ({ label, text: "" })));
     expect(of("10", "9", "10")).toEqual(["9", "10"]);

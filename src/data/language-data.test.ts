@@ -46,13 +46,16 @@ describe("languageData", () => {
     expect((await languageData({ ...parts, test: null }, { level })).sha256).not.toBe(data.sha256);
   });
 
-  it("refuses parts of different texts, and gpt2 without its vocabulary", async () => {
+  it("refuses parts of different texts, and levels without the vocabulary they want", async () => {
     const swapped = { ...parts, validation: bytesOf("c d\n") };
     await expect(languageData(swapped, { level: "words" })).rejects.toThrow(
       /"t": validation text: word "d" in line 1/,
     );
     await expect(languageData(swapped, { level: "characters" })).rejects.toThrow(DataError);
     await expect(languageData(parts, { level: "gpt2" })).rejects.toThrow(/logrung data get gpt2-bpe/);
+    await expect(languageData(parts, { level: "wordpiece" })).rejects.toThrow(
+      /logrung data get bert-uncased/,
+    );
     await expect(languageData(parts, { level: "words", tokenizer: byteTokenizer })).rejects.toThrow(
       /level words, but a tokeniser of bytes/,
     );

@@ -8,6 +8,7 @@ import type { TextLevel, TextParts } from "./dataset.ts";
 import { openGpt2 } from "./gpt2-tokenizer.ts";
 import type { SymbolText } from "./symbols.ts";
 import { type Tokenizer, TokenizerError } from "./tokenizer.ts";
+import { openWordpiece } from "./wordpiece-tokenizer.ts";
 import { openWords, wordsOf, wordTokenizer } from "./word-tokenizer.ts";
 
 /** What a language model trains on. */
@@ -27,7 +28,8 @@ export interface LanguageData {
 export interface LevelOptions {
   readonly level: TextLevel;
   /**
-   * For `gpt2`: its tokeniser, from `findDataset("gpt2-bpe").load(folder)`. For the others a tokeniser whose vocabulary must be
+   * For `gpt2`: its tokeniser, from `findDataset("gpt2-bpe").load(folder)`; for `wordpiece` of "bert-uncased", or
+   * `wordpieceTokenizer(…)`. For the others a tokeniser whose vocabulary must be
    * used: a resumed run's. Default: characters and words are those of the training text.
    */
   readonly tokenizer?: Tokenizer;
@@ -37,7 +39,7 @@ export interface LevelOptions {
  * Cuts the parts of a text into symbols.
  *
  * @throws DataError naming the part when its text has what the vocabulary has not (parts swapped, or of two texts), and when
- *   `gpt2` comes without its tokeniser.
+ *   `gpt2` or `wordpiece` come without their tokeniser.
  */
 export async function languageData(parts: TextParts, options: LevelOptions): Promise<LanguageData> {
   const { name, training, validation, test } = parts;
@@ -74,6 +76,8 @@ function ownTokenizer(name: string, level: TextLevel, training: () => string): T
       return wordTokenizer(wordsOf(training()));
     case "gpt2":
       throw new DataError(name, 'level gpt2 wants its vocabulary: logrung data get gpt2-bpe');
+    case "wordpiece":
+      throw new DataError(name, 'level wordpiece wants its vocabulary: logrung data get bert-uncased');
   }
 } // prettier-ignore
 
@@ -82,6 +86,7 @@ const openers: Readonly<Record<TextLevel, (files: Readonly<Record<string, string
   characters: openCharacters,
   words: openWords,
   gpt2: openGpt2,
+  wordpiece: openWordpiece,
 };
 
 /**

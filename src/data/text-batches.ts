@@ -18,7 +18,7 @@ export interface TextBatch {
   readonly rows: number;
   /** Of the longest sequence. */
   readonly length: number;
-  readonly ids: Int32Array; // [rows, length], padded with end symbols
+  readonly ids: Int32Array; // [rows, length], padded
   readonly types: Int32Array; // [rows, length]
   /** Symbols of each sequence. */
   readonly lengths: Int32Array; // [rows]
@@ -104,7 +104,7 @@ export function trainingTexts(
   const indices = epochIndices(examples.length, seed, step, rows);
   return textBatch(
     Array.from(indices, (index) => examples[index]),
-    symbols.end,
+    symbols.padding,
   );
 }
 
@@ -114,5 +114,5 @@ export function* orderedTexts(
   { rows, symbols }: { readonly rows: number; readonly symbols: SpecialSymbols },
 ): Generator<TextBatch, void, undefined> {
   for (let first = 0; first < examples.length; first += rows)
-    yield textBatch(examples.slice(first, first + rows), symbols.end);
+    yield textBatch(examples.slice(first, first + rows), symbols.padding);
 }

@@ -1,12 +1,15 @@
 /** What every way of cutting text into symbols offers. */
+import type { SpecialSymbols } from "./special-symbols.ts";
 import type { Symbols } from "./symbols.ts";
 
 /** A tokeniser turns text into symbol numbers and back. */
 export interface Tokenizer<S extends Symbols = Symbols> {
-  /** The level: `bytes`, `characters`, `words`, `gpt2`. */
+  /** The level: `bytes`, `characters`, `words`, `gpt2`, `wordpiece`. */
   readonly name: string;
   /** Number of different symbols. */
   readonly vocabulary: number;
+  /** The special symbols that the vocabulary itself has; left out, encoders add theirs. */
+  readonly special?: SpecialSymbols;
   /** @throws TokenizerError for text that the vocabulary does not cover, naming it and its place. */
   encode(text: string): S;
   /** Bytes that are no UTF-8 show as U+FFFD. @throws RangeError for a number that is no symbol. */

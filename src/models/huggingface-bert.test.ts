@@ -1,16 +1,14 @@
 import { describe, expect, it } from "vitest";
 import {
-  affine,
-  attention,
-  exactGelu,
-  largestDifference,
-  layerNorm,
-  type Rows,
-  rowsOf,
-  sumOf,
-} from "../../test/float64-transformer.ts";
-import { random } from "../../test/numerical-gradient.ts";
-import { floatBytes, floatValues } from "../io/element-values.ts";
+  bertLayer as layer,
+  bertShapes,
+  denseShapes as dense,
+  float64Bert,
+  olderNames,
+  randomTensors as published,
+  type Shapes,
+} from "../../test/float64-bert.ts";
+import { largestDifference, rowsOf } from "../../test/float64-transformer.ts";
 import type { SafetensorsTensor } from "../io/safetensors.ts";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { evaluationPass } from "../nn/pass.ts";
@@ -19,7 +17,7 @@ import { Device } from "../tensor/device.ts";
 import { readTensor } from "../tensor/tensor.ts";
 import { bert, bertClassifier } from "./bert.ts";
 import type { Sequences } from "./encoder.ts";
-import { readHuggingFaceBert, writeHuggingFaceBert } from "./huggingface-bert.ts";
+import { huggingFaceBertShape, readHuggingFaceBert, writeHuggingFaceBert } from "./huggingface-bert.ts";
 
 const [width, hidden, heads, vocabulary, context, classes] = [16, 24, 4, 13, 7, 3];
 const settings = {
@@ -34,75 +32,14 @@ const settings = {
   layer_norm_eps: 1e-12,
 };
 
-type Shapes = Record<string, number[]>;
-const dense = (name: string, out: number, into: number): Shapes => ({
-  [`${name}.weight`]: [out, into],
-  [`${name}.bias`]: [out],
-});
-const norm = (name: string): Shapes => ({ [`${name}.weight`]: [width], [`${name}.bias`]: [width] });
-const layer = "bert.encoder.layer.0";
-const body: Shapes = {
-  "bert.embeddings.word_embeddings.weight": [vocabulary, width],
-  "bert.embeddings.position_embeddings.weight": [context, width],
-  "bert.embeddings.token_type_embeddings.weight": [2, width],
-  ...norm("bert.embeddings.LayerNorm"),
-  ...dense(`${layer}.attention.self.query`, width, width),
-  ...dense(`${layer}.attention.self.key`, width, width),
-  ...dense(`${layer}.attention.self.value`, width, width),
-  ...dense(`${layer}.attention.output.dense`, width, width),
-  ...norm(`${layer}.attention.output.LayerNorm`),
-  ...dense(`${layer}.intermediate.dense`, hidden, width),
-  ...dense(`${layer}.output.dense`, width, hidden),
-  ...norm(`${layer}.output.LayerNorm`),
-};
-const head = "cls.predictions.transform";
-const masked: Shapes = {
-  ...body,
-  ...dense(`${head}.dense`, width, width),
-  ...norm(`${head}.LayerNorm`),
-  "cls.predictions.bias": [vocabulary],
-};
-const classified: Shapes = {
-  ...body,
-  ...dense("bert.pooler.dense", width, width),
-  ...dense("classifier", classes, width),
-};
-
-const published = (shapes: Shapes): Map<string, SafetensorsTensor> =>
-  new Map(
-    Object.entries(shapes).map(([name, shape]): [string, SafetensorsTensor] => {
-      const shift = /LayerNorm.*(weight|gamma)/.test(name) ? 1 : 0;
-      const key = name.replace("gamma", "weight").replace("beta", "bias");
-      const values = Float32Array.from(
-        random(
-          key,
-          shape.reduce((a, b) => a * b, 1),
-        ),
-        (x) => 0.4 * x + shift,
-      );
-      return [name, { dtype: "F32", shape, bytes: floatBytes(values, "f32") }];
-    }),
-  );
+const sizes = { width, hidden, heads, vocabulary, context };
+const shapes = bertShapes(sizes);
+const { body } = shapes;
+const masked: Shapes = { ...body, ...shapes.masked };
+const classified: Shapes = { ...body, ...shapes.pooler, ...shapes.classifier(classes) };
 
 const ids = [1, 12, 0, 7, 3];
 const types = [0, 0, 0, 1, 1];
-
-/** BERT in float64, straight from the published tensors: the states of `ids`, and its layers. */
-function expectedStates(tensors: ReadonlyMap<string, SafetensorsTensor>) {
-  const of = (name: string): ArrayLike<number> => floatValues(tensors.get(name)?.bytes ?? new Uint8Array(), "f32");
-  const linear = (x: Rows, name: string): number[][] => affine(x, rowsOf(of(`${name}.weight`), x[0].length), of(`${name}.bias`));
-  const normal = (x: Rows, name: string): number[][] => layerNorm(x, of(`${name}.weight`), of(`${name}.bias`), 1e-12);
-  const table = (name: string): number[][] => rowsOf(of(`bert.embeddings.${name}_embeddings.weight`), width);
-  const [symbols, places, kinds] = ["word", "position", "token_type"].map(table);
-  const sums = ids.map((id, t) => symbols[id].map((value, c) => value + places[t][c] + kinds[types[t]][c]));
-  let x = normal(sums, "bert.embeddings.LayerNorm");
-  const parts = ["query", "key", "value"].map((part) => linear(x, `${layer}.attention.self.${part}`));
-  const qkv = x.map((_, t) => parts.flatMap((rows) => rows[t]));
-  x = normal(sumOf(x, linear(attention(qkv, heads), `${layer}.attention.output.dense`)), `${layer}.attention.output.LayerNorm`);
-  const wide = linear(x, `${layer}.intermediate.dense`).map((row) => row.map(exactGelu));
-  x = normal(sumOf(x, linear(wide, `${layer}.output.dense`)), `${layer}.output.LayerNorm`);
-  return { x, linear, normal, symbols, of };
-} // prettier-ignore
 
 async function logitsOf(tensors: ReadonlyMap<string, SafetensorsTensor>): Promise<number[][]> {
   const device = new Device(createReferenceBackend({ precision: "float64" }));
@@ -123,27 +60,20 @@ async function logitsOf(tensors: ReadonlyMap<string, SafetensorsTensor>): Promis
 describe("a published BERT", () => {
   it("gives the same logits of hidden symbols, in float64 to 1e-10", async () => {
     const tensors = published(masked);
-    const { x, linear, normal, symbols, of } = expectedStates(tensors);
-    const wide = linear([x[0], x[3]], `${head}.dense`).map((row) => row.map(exactGelu));
-    const expected = affine(normal(wide, `${head}.LayerNorm`), symbols, of("cls.predictions.bias"));
+    const expected = float64Bert(tensors, sizes).masked({ ids, types }, [0, 3]);
     expect(largestDifference(await logitsOf(tensors), expected)).toBeLessThan(1e-10);
   });
 
   it("gives the same logits of classes", async () => {
     const tensors = published(classified);
-    const { x, linear } = expectedStates(tensors);
-    const pooled = linear([x[0]], "bert.pooler.dense").map((row) => row.map(Math.tanh));
-    expect(largestDifference(await logitsOf(tensors), linear(pooled, "classifier"))).toBeLessThan(1e-10);
+    const expected = [float64Bert(tensors, sizes).classes({ ids, types })];
+    expect(largestDifference(await logitsOf(tensors), expected)).toBeLessThan(1e-10);
   });
 
   it("is read by its older names, beside what is not needed and a tied output", async () => {
-    const old = Object.entries(masked).map(([name, shape]): [string, number[]] => [
-      name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta"),
-      shape,
-    ]);
     const tensors = published({
-      ...Object.fromEntries(old),
-      ...dense("bert.pooler.dense", width, width),
+      ...olderNames(masked),
+      ...shapes.pooler,
       ...dense("cls.seq_relationship", 2, width),
     });
     const table = tensors.get("bert.embeddings.word_embeddings.weight");
@@ -154,11 +84,33 @@ describe("a published BERT", () => {
   it.each([
     ["BertForMaskedLM", masked],
     ["BertForSequenceClassification", classified],
-    ["BertModel", Object.fromEntries(Object.entries({ ...body, ...dense("bert.pooler.dense", width, width) }).map(([name, shape]) => [name.replace("bert.", ""), shape]))],
-  ] as const)("is written back as it was read: %s", (architecture, shapes) => {
-    const { config, tensors } = writeHuggingFaceBert(readHuggingFaceBert({ config: settings, tensors: published(shapes) }));
+    ["BertModel", Object.fromEntries(Object.entries({ ...body, ...shapes.pooler }).map(([name, shape]) => [name.replace("bert.", ""), shape]))],
+  ] as const)("is written back as it was read: %s", (architecture, all) => {
+    const { config, tensors } = writeHuggingFaceBert(readHuggingFaceBert({ config: settings, tensors: published(all) }));
     expect(config).toMatchObject({ ...settings, architectures: [architecture] });
-    expect(Object.fromEntries(tensors)).toEqual(Object.fromEntries(published(shapes)));
+    expect(Object.fromEntries(tensors)).toEqual(Object.fromEntries(published(all)));
+  });
+
+  it("keeps the names of its classes", () => {
+    const named = { ...settings, id2label: { "0": "no", "1": "maybe", "2": "yes" } };
+    const read = readHuggingFaceBert({ config: named, tensors: published(classified) });
+    expect(read.labels).toEqual(["no", "maybe", "yes"]);
+    const { config } = writeHuggingFaceBert(read);
+    expect(config).toMatchObject({ id2label: named.id2label, label2id: { no: 0, maybe: 1, yes: 2 } });
+    expect(() => writeHuggingFaceBert({ ...read, labels: ["no"] })).toThrow(/1 names for 3 classes/);
+    expect(readHuggingFaceBert({ config: settings, tensors: published(classified) }).labels).toEqual(["LABEL_0", "LABEL_1", "LABEL_2"]);
+  });
+
+  it.each([
+    ["with a pooler", { ...masked, ...shapes.pooler }, true],
+    ["without", masked, false],
+    ["with another head", { ...body, ...shapes.pooler, ...dense("qa_outputs", 2, width) }, true],
+  ] as const)("is read without its head: %s", (_, all, hasPooler) => {
+    const { head, weights } = readHuggingFaceBert({ config: settings, tensors: published(all) }, { headless: true });
+    expect(head).toBe("pooler");
+    expect(weights.has("pooler.dense.weight")).toBe(hasPooler);
+    expect([...weights.keys()].filter((name) => /^(cls|qa)/.test(name))).toEqual([]);
+    expect(huggingFaceBertShape({ config: settings, tensors: published(all) }).config).toMatchObject({ layers: 1, width, hidden });
   });
 
   const without = (name: string) => (all: Shapes) =>
@@ -170,8 +122,19 @@ describe("a published BERT", () => {
     ["another shape", { intermediate_size: 20 }, published, /intermediate\.dense\.weight" is \[24, 16\], wants \[20, 16\]/],
     ["an output of its own", {}, (all: Shapes) => published(all).set("cls.predictions.decoder.weight", row), /decoder\.weight" is not "embeddings/],
     ["other places", { position_embedding_type: "relative_key" }, published, /"position_embedding_type" is "relative_key", wants "absolute"/],
+    ["heads that do not divide", { num_attention_heads: 3 }, published, /"hidden_size" is 16, wants a multiple of "num_attention_heads", 3/],
     ["another model", { model_type: "roberta" }, published, /"model_type" is "roberta", wants "bert"/],
   ] as const)("is refused with %s", (_, change, tensorsOf, message) => {
     expect(() => readHuggingFaceBert({ config: { ...settings, ...change }, tensors: tensorsOf(masked) })).toThrow(message);
+  });
+
+  it.each([
+    ["another number of names", { id2label: { "0": "no", "1": "yes" } }, classes, /"classifier\.weight" tells 3 classes, wants 2/],
+    ["a number without a name", { id2label: { "0": "no", "2": "yes", "3": "x" } }, classes, /"id2label" has undefined for "1"/],
+    ["one value", {}, 1, /"classifier\.weight" tells 1 classes, wants 2/],
+    ["classes that do not exclude each other", { problem_type: "multi_label_classification" }, classes, /"problem_type" is "multi_label_classification"/],
+  ] as const)("is refused as a classifier with %s", (_, change, count, message) => {
+    const tensors = published({ ...body, ...shapes.pooler, ...shapes.classifier(count) });
+    expect(() => readHuggingFaceBert({ config: { ...settings, ...change }, tensors })).toThrow(message);
   });
 }); // prettier-ignore

@@ -1,18 +1,21 @@
 /** BERT as Hugging Face publishes it: `BertForMaskedLM`, `BertForSequenceClassification` and `BertModel`. */
-import type { SafetensorsTensor } from "../io/safetensors.ts";
 import { encoder } from "./bert.ts";
 import type { EncoderConfig, EncoderHead } from "./encoder.ts";
 import {
+  attentionThirds,
+  classNames,
+  classSettings,
   type Correspondence,
   correspondences,
+  expectCopy,
   expectFixed,
+  expectMultiple,
   type FixedSettings,
   type HuggingFaceCheckpoint,
   HuggingFaceError,
   type PublishedTensor,
   readWeights,
   sizeIn,
-  tensorValues,
   usualSettings,
   type Weights,
   writeWeights,
@@ -22,6 +25,8 @@ import {
 export interface BertWeights {
   readonly config: EncoderConfig;
   readonly head: EncoderHead;
+  /** Names of a text's classes; left out, they have none. */
+  readonly labels?: readonly string[];
   readonly weights: Weights;
 }
 
@@ -46,12 +51,9 @@ const architectures = {
 const published = (config: EncoderConfig, head: EncoderHead): Correspondence[] =>
   correspondences(encoder.layers(config, head), (name, shape) => ({ published: publishedAs(name, shape) }));
 
-/** Of the projection into attention query, key and value apart. */
 function publishedAs(name: string, shape: readonly number[]): PublishedTensor[] {
   const [, layer, role] = /^(.*\.attention\.self)\.in_proj\.(\w+)$/.exec(name) ?? [];
-  if (layer === undefined) return [{ name, shape }];
-  const third = [shape[0] / 3, ...shape.slice(1)];
-  return ["query", "key", "value"].map((part) => ({ name: `${layer}.${part}.${role}`, shape: third }));
+  return layer === undefined ? [{ name, shape }] : attentionThirds(layer, role, shape);
 }
 
 /** Older files call a norm's gain γ and its bias β. */
@@ -62,33 +64,75 @@ const usualName = (name: string): string =>
     .replace(/LayerNorm\.beta$/, "LayerNorm.bias");
 
 /** Numbers of places, the head of next sentences, and second copies of the output's weight and bias. */
-const passedOver = /^embeddings\.position_ids$|^cls\.seq_relationship\.|^cls\.predictions\.decoder\./;
+const neverNeeded = /^embeddings\.position_ids$|^cls\.seq_relationship\.|^cls\.predictions\.decoder\./;
+
+const headTensors = /^(cls|classifier|qa_outputs)\./;
+const pooler = "pooler.dense.";
+
+/** A checkpoint's tensors by the names of `BertModel`. */
+const byUsualName = (tensors: HuggingFaceCheckpoint["tensors"]): HuggingFaceCheckpoint["tensors"] =>
+  new Map([...tensors].map(([name, tensor]) => [usualName(name), tensor]));
 
 /**
- * Reads the published layout. The head is that of hidden symbols where there is one (a pooler is passed over then), else that of a text's
- * classes, else the pooler.
+ * The sizes and the head of the published layout: that of hidden symbols where there is one, else that of a text's classes, else the
+ * pooler.
  *
+ * @throws HuggingFaceError naming the key that does not fit.
+ */
+export const huggingFaceBertShape = ({
+  config,
+  tensors,
+}: HuggingFaceCheckpoint): Pick<BertWeights, "config" | "head"> => ({
+  config: configOf(config),
+  head: headOf(config, byUsualName(tensors)),
+});
+
+/**
+ * Reads the published layout, with the head that {@link huggingFaceBertShape} finds; that of hidden symbols passes over a pooler.
+ *
+ * @param options.headless  passes over the head: what is left is the encoder, and the pooler where there is one. For a head of one's
+ *   own. Default false.
  * @throws HuggingFaceError naming the key or the tensor that does not fit.
  */
-export function readHuggingFaceBert({ config: given, tensors }: HuggingFaceCheckpoint): BertWeights {
+export function readHuggingFaceBert(
+  { config: given, tensors }: HuggingFaceCheckpoint,
+  { headless = false }: { readonly headless?: boolean } = {},
+): BertWeights {
   const config = configOf(given);
-  const found = new Map([...tensors].map(([name, tensor]) => [usualName(name), tensor]));
-  const head = headOf(found);
+  const found = byUsualName(tensors);
+  const head = headless ? "pooler" : headOf(given, found);
+  const hasPooler = found.has(`${pooler}weight`) || !headless;
   const isPassedOver = (name: string): boolean =>
-    passedOver.test(name) || (head === "masked" && name.startsWith("pooler.dense."));
-  const weights = readWeights("BERT", published(config, head), found, isPassedOver);
-  if (head === "masked") expectTied(found);
-  return { config, head, weights };
+    neverNeeded.test(name) ||
+    (headless && headTensors.test(name)) ||
+    (head === "masked" && name.startsWith(pooler));
+  const wanted = published(config, head).filter(({ name }) => hasPooler || !name.startsWith(pooler));
+  const weights = readWeights("BERT", wanted, found, isPassedOver);
+  if (head === "masked") {
+    expectCopy(found, "cls.predictions.decoder.weight", "embeddings.word_embeddings.weight");
+    expectCopy(found, "cls.predictions.decoder.bias", "cls.predictions.bias");
+  }
+  const labels = typeof head === "object" ? { labels: classNames(given, head.classes) } : {};
+  return { config, head, ...labels, weights };
 }
 
-function headOf(found: ReadonlyMap<string, SafetensorsTensor>): EncoderHead {
+function headOf(
+  config: HuggingFaceCheckpoint["config"],
+  found: HuggingFaceCheckpoint["tensors"],
+): EncoderHead {
   if (found.has("cls.predictions.bias")) return "masked";
-  const classifier = found.get("classifier.weight");
-  return classifier ? { classes: classifier.shape[0] } : "pooler";
+  const classes = found.get("classifier.weight")?.shape[0];
+  if (classes === undefined) return "pooler";
+  expectFixed(config, { problem_type: ["single_label_classification"] });
+  const named = classNames(config, classes).length;
+  if (classes < 2 || named !== classes)
+    throw new HuggingFaceError(`"classifier.weight" tells ${classes} classes, wants ${Math.max(2, named)}`);
+  return { classes };
 }
 
 function configOf(given: HuggingFaceCheckpoint["config"]): EncoderConfig {
   expectFixed(given, fixed);
+  expectMultiple(given, "hidden_size", "num_attention_heads");
   return {
     vocabulary: sizeIn(given, "vocab_size"),
     context: sizeIn(given, "max_position_embeddings"),
@@ -100,31 +144,16 @@ function configOf(given: HuggingFaceCheckpoint["config"]): EncoderConfig {
   };
 }
 
-/** The output's own copies, where there are such, must be the table of symbols and the bias. */
-function expectTied(found: ReadonlyMap<string, SafetensorsTensor>): void {
-  const pairs = [
-    ["cls.predictions.decoder.weight", "embeddings.word_embeddings.weight"],
-    ["cls.predictions.decoder.bias", "cls.predictions.bias"],
-  ];
-  for (const [copy, original] of pairs) {
-    const [one, other] = [found.get(copy), found.get(original)];
-    if (!one || !other) continue;
-    const [a, b] = [tensorValues(copy, one), tensorValues(original, other)];
-    if (a.length !== b.length || a.some((value, i) => value !== b[i]))
-      throw new HuggingFaceError(`"${copy}" is not "${original}": the output is tied here`);
-  }
-}
-
 /**
  * The published layout, in float32, with the names that the class of its head saves.
  *
  * @throws HuggingFaceError when a weight is missing or has another size.
  */
-export function writeHuggingFaceBert({ config, head, weights }: BertWeights): HuggingFaceCheckpoint {
+export function writeHuggingFaceBert({ config, head, labels, weights }: BertWeights): HuggingFaceCheckpoint {
   const named = (name: string): string =>
     head === "pooler" || /^(cls|classifier)\./.test(name) ? name : `bert.${name}`;
   return {
-    config: writtenConfig(config, head),
+    config: { ...writtenConfig(config, head), ...classesOf(head, labels) },
     tensors: writeWeights(published(config, head), weights, named),
   };
 }
@@ -133,9 +162,8 @@ function writtenConfig(
   { vocabulary, context, layers, width, heads, hidden = encoder.hidden(width) }: EncoderConfig,
   head: EncoderHead,
 ) {
-  const hasClasses = typeof head === "object";
   return {
-    architectures: [architectures[hasClasses ? "classes" : head]],
+    architectures: [architectures[typeof head === "object" ? "classes" : head]],
     ...usualSettings(fixed),
     vocab_size: vocabulary,
     max_position_embeddings: context,
@@ -144,7 +172,14 @@ function writtenConfig(
     num_attention_heads: heads,
     intermediate_size: hidden,
     initializer_range: 0.02,
-    ...(hasClasses ? { num_labels: head.classes } : {}),
     torch_dtype: "float32",
   };
+}
+
+/** @throws HuggingFaceError where classes have too few or too many names. */
+function classesOf(head: EncoderHead, labels: readonly string[] | undefined): Record<string, unknown> {
+  if (typeof head !== "object") return {};
+  if (labels === undefined) return { num_labels: head.classes };
+  if (labels.length === head.classes) return classSettings(labels);
+  throw new HuggingFaceError(`${labels.length} names for ${head.classes} classes`);
 }

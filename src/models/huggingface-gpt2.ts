@@ -1,16 +1,14 @@
 /** GPT-2 as Hugging Face publishes it. */
-import type { SafetensorsTensor } from "../io/safetensors.ts";
 import { model as gpt2 } from "./gpt2.ts";
 import {
   type Correspondence,
   correspondences,
+  expectCopy,
   expectFixed,
   type FixedSettings,
   type HuggingFaceCheckpoint,
-  HuggingFaceError,
   readWeights,
   sizeIn,
-  tensorValues,
   usualSettings,
   type Weights,
   writeWeights,
@@ -57,7 +55,7 @@ export function readHuggingFaceGpt2({ config: given, tensors }: HuggingFaceCheck
   const found = new Map([...tensors].map(([name, tensor]) => [name.replace(/^transformer\./, ""), tensor]));
   const passedOver = (name: string): boolean => isMask(name) || name === "lm_head.weight";
   const weights = readWeights("GPT-2", published(config), found, passedOver);
-  expectTied(found);
+  expectCopy(found, "lm_head.weight", "wte.weight");
   return { config, weights };
 }
 
@@ -73,14 +71,6 @@ function configOf(given: HuggingFaceCheckpoint["config"]): LanguageModelConfig {
     hidden: (given.n_inner ?? null) === null ? 4 * width : sizeIn(given, "n_inner"),
     init: "gpt2",
   };
-}
-
-function expectTied(found: ReadonlyMap<string, SafetensorsTensor>): void {
-  const [head, table] = [found.get("lm_head.weight"), found.get("wte.weight")];
-  if (!head || !table) return;
-  const [a, b] = [tensorValues("lm_head.weight", head), tensorValues("wte.weight", table)];
-  if (a.length !== b.length || a.some((value, i) => value !== b[i]))
-    throw new HuggingFaceError('"lm_head.weight" is not "wte.weight": the output is tied here');
 }
 
 /**

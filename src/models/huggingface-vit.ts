@@ -1,8 +1,12 @@
 /** Vision transformers as Hugging Face publishes them: `ViTForImageClassification` and `ViTModel`. */
 import {
+  attentionThirds,
+  classNames,
+  classSettings,
   type Correspondence,
   correspondences,
   expectFixed,
+  expectMultiple,
   type FixedSettings,
   type HuggingFaceCheckpoint,
   HuggingFaceError,
@@ -96,11 +100,7 @@ function channelsFirst(channels: number, places: number): (i: number) => number 
 function blockTensors(block: string, name: string, shape: readonly number[]): PublishedTensor[] {
   const [, role] = /^self_attention\.in_proj_(\w+)$/.exec(name) ?? [];
   if (role === undefined) return [{ name: `${block}.${rename(name, inBlock)}`, shape }];
-  const third = [shape[0] / 3, ...shape.slice(1)];
-  return ["query", "key", "value"].map((part) => ({
-    name: `${block}.attention.attention.${part}.${role}`,
-    shape: third,
-  }));
+  return attentionThirds(`${block}.attention.attention`, role, shape);
 }
 
 function rename(name: string, names: readonly (readonly [string, string])[]): string {
@@ -125,7 +125,8 @@ export function readHuggingFaceVit({ config: given, tensors }: HuggingFaceCheckp
   };
   const config = configOf(given, size);
   const hasHead = found.has("classifier.weight") || found.has("classifier.bias");
-  const classes = hasHead ? classesOf(given) : null;
+  // Two classes, as Hugging Face has it where nothing is said.
+  const classes = hasHead ? classNames(given, 2) : null;
   const all = published(config, images, classes?.length ?? null);
   return { config, images, classes, weights: readWeights("ViT", all, found, isPassedOver) };
 }
@@ -139,34 +140,15 @@ function configOf(given: HuggingFaceCheckpoint["config"], size: number): VitConf
     hidden: sizeIn(given, "intermediate_size"),
     epsilon: epsilonIn(given),
   };
-  const { width, heads, patch } = config;
-  if (width % heads !== 0)
-    throw new HuggingFaceError(`config.json: "hidden_size" is ${width}, wants a multiple of "num_attention_heads", ${heads}`);
-  if (size % patch !== 0)
-    throw new HuggingFaceError(`config.json: "image_size" is ${size}, wants a multiple of "patch_size", ${patch}`);
+  expectMultiple(given, "hidden_size", "num_attention_heads");
+  expectMultiple({ image_size: size, patch_size: config.patch }, "image_size", "patch_size");
   return config;
-} // prettier-ignore
+}
 
 function epsilonIn({ layer_norm_eps: epsilon = 1e-12 }: HuggingFaceCheckpoint["config"]): number {
   if (typeof epsilon === "number" && epsilon > 0) return epsilon;
   throw new HuggingFaceError(`config.json: "layer_norm_eps" is ${JSON.stringify(epsilon)}, wants a number > 0`);
 } // prettier-ignore
-
-/** Names by number; two classes that are not named, where `config.json` says nothing of them, as Hugging Face has it. */
-function classesOf({ id2label, num_labels: count }: HuggingFaceCheckpoint["config"]): string[] {
-  if (id2label === undefined || id2label === null) {
-    const classes = count === undefined ? 2 : sizeIn({ num_labels: count }, "num_labels");
-    return Array.from({ length: classes }, (_, i) => `LABEL_${i}`);
-  }
-  const names = Object.entries(id2label as Readonly<Record<string, unknown>>);
-  return names.map((_, i) => {
-    const name = (id2label as Readonly<Record<string, unknown>>)[String(i)];
-    if (typeof name === "string") return name;
-    throw new HuggingFaceError(
-      `config.json: "id2label" has ${JSON.stringify(name)} for "${i}", wants a name for 0 to ${names.length - 1}`,
-    );
-  });
-}
 
 /**
  * The published layout, in float32, with the names that `ViTForImageClassification` saves, or `ViTModel` where there is no head.
@@ -188,10 +170,6 @@ function writtenConfig(
   { channels, height }: VitWeights["images"],
   classes: VitWeights["classes"],
 ) {
-  const labels = classes && {
-    id2label: Object.fromEntries(classes.map((name, i) => [String(i), name])),
-    label2id: Object.fromEntries(classes.map((name, i) => [name, i])),
-  };
   return {
     architectures: [classes ? "ViTForImageClassification" : "ViTModel"],
     ...usualSettings(fixed),
@@ -204,7 +182,7 @@ function writtenConfig(
     intermediate_size: hidden,
     layer_norm_eps: epsilon,
     initializer_range: 0.02,
-    ...labels,
+    ...(classes ? classSettings(classes) : {}),
     torch_dtype: "float32",
   };
 }

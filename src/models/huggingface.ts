@@ -53,11 +53,57 @@ export function sizeIn(config: HuggingFaceCheckpoint["config"], key: string): nu
   );
 }
 
+/** @throws HuggingFaceError where one size is no multiple of another. */
+export function expectMultiple(config: HuggingFaceCheckpoint["config"], key: string, divisor: string): void {
+  const [size, part] = [sizeIn(config, key), sizeIn(config, divisor)];
+  if (size % part !== 0)
+    throw new HuggingFaceError(`config.json: "${key}" is ${size}, wants a multiple of "${divisor}", ${part}`);
+}
+
+/**
+ * The names of classes, by number.
+ *
+ * @param unsaid  how many there are where the settings do not say; they have no names then.
+ * @throws HuggingFaceError where a number has no name.
+ */
+export function classNames(
+  { id2label, num_labels: count }: HuggingFaceCheckpoint["config"],
+  unsaid: number,
+): string[] {
+  if (id2label === undefined || id2label === null) {
+    const classes = count === undefined ? unsaid : sizeIn({ num_labels: count }, "num_labels");
+    return Array.from({ length: classes }, (_, i) => `LABEL_${i}`);
+  }
+  const named = id2label as Readonly<Record<string, unknown>>;
+  const { length } = Object.keys(named);
+  return Array.from({ length }, (_, i) => {
+    const name = named[String(i)];
+    if (typeof name === "string") return name;
+    throw new HuggingFaceError(
+      `config.json: "id2label" has ${JSON.stringify(name)} for "${i}", wants a name for 0 to ${length - 1}`,
+    );
+  });
+}
+
+/** What `config.json` says of classes. */
+export const classSettings = (classes: readonly string[]) => ({
+  id2label: Object.fromEntries(classes.map((name, i) => [String(i), name])),
+  label2id: Object.fromEntries(classes.map((name, i) => [name, i])),
+});
+
 /** A tensor as it is published. */
 export interface PublishedTensor {
   readonly name: string;
   readonly shape: readonly number[];
 }
+
+/** A projection into attention as it is published: query, key and value apart. */
+export const attentionThirds = (
+  layer: string,
+  role: string,
+  [rows, ...rest]: readonly number[],
+): PublishedTensor[] =>
+  ["query", "key", "value"].map((part) => ({ name: `${layer}.${part}.${role}`, shape: [rows / 3, ...rest] }));
 
 /** One of our parameters and the tensors it is published as: their elements one after the other, but for their order. */
 export interface Correspondence {
@@ -120,10 +166,23 @@ function publishedValues(
 }
 
 /** The numbers of a tensor. @throws HuggingFaceError for a type that holds no fractions. */
-export function tensorValues(name: string, { dtype, bytes }: SafetensorsTensor): Float32Array {
+function tensorValues(name: string, { dtype, bytes }: SafetensorsTensor): Float32Array {
   if (!Object.hasOwn(floats, dtype))
     throw new HuggingFaceError(`tensor "${name}" is ${dtype}, wants ${Object.keys(floats).join(", ")}`);
   return Float32Array.from(floatValues(bytes, floats[dtype]));
+}
+
+/** A second copy of a tensor, where there is one, must be the same. @throws HuggingFaceError. */
+export function expectCopy(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  copy: string,
+  original: string,
+): void {
+  const [one, other] = [tensors.get(copy), tensors.get(original)];
+  if (!one || !other) return;
+  const [a, b] = [tensorValues(copy, one), tensorValues(original, other)];
+  if (a.length !== b.length || a.some((value, i) => value !== b[i]))
+    throw new HuggingFaceError(`"${copy}" is not "${original}": the output is tied here`);
 }
 
 /**

@@ -135,6 +135,18 @@ describe("a run on labelled texts", () => {
     expect(other.stdout).toMatch(/accuracy 50\.00 % \(step 100, 2 texts of .*other\.tsv\)/);
   });
 
+  it("is read from the columns that are named, and scored on others like them", async () => {
+    const rows = lines.map(([label, text], i) => [i, text, "or not", label].join("\t"));
+    writeFileSync(at("header.tsv"), ["id\tfirst\tsecond\tclass", ...rows].join("\n"));
+    const columns = "--data.columns=class,first,second";
+    const { code, stderr } = await inPlace(texts("columns", 1, columns, `--data=${at("header.tsv")}`).filter((word) => !word.endsWith("texts.tsv")));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/header\.tsv, 72 to train and 8 to validate/);
+    const scored = await inPlace(["eval", at("columns"), `--data=${at("header.tsv")}`, "--json"]);
+    expect(JSON.parse(scored.stdout)).toMatchObject({ texts: 80 });
+    expect((await inPlace(["eval", at("columns"), `--data=${at("texts.tsv")}`])).stderr).toMatch(/line 1: names no column "class"/);
+  }); // prettier-ignore
+
   it.each([
     ["pairs", ["--data.level=bytes", "--model.context=40", "--optimizer=rung", "--precision=rung8"]],
     [
@@ -222,6 +234,9 @@ describe("wrong use of encoders", () => {
     writeFileSync(at("bad.tsv"), "good\tfine\nno tab here\n");
     expect(await fault(...texts("no", 1, `--data.validation=${at("bad.tsv")}`))).toMatch(
       /bad\.tsv": line 2: has 1 columns/,
+    );
+    expect(await fault(...texts("no", 1, "--data.columns=label"))).toMatch(
+      /"data.columns" is "label", wants a label's and a text's \(label,text\)/,
     );
     writeFileSync(at("new.tsv"), "ugly\tthe ladder\n");
     expect(await fault("eval", at("texts"), `--data=${at("new.tsv")}`)).toMatch(

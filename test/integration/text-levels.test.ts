@@ -22,6 +22,19 @@ function writeVocabulary(): { encoder: string; merges: string } {
   mkdirSync(vocabulary);
   writeFileSync(join(vocabulary, "vocab.json"), encoder);
   writeFileSync(join(vocabulary, "merges.txt"), merges);
+  const letters = "abcdefghijklmnopqrstuvwxyz".split("");
+  const pieces = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    ".",
+    "the",
+    ...letters,
+    ...letters.map((one) => `##${one}`),
+  ];
+  writeFileSync(join(vocabulary, "vocab.txt"), pieces.join("\n"));
   return { encoder, merges };
 }
 
@@ -42,6 +55,7 @@ const levels = {
   characters: [`--data=${textFile()}`, "--data.level=characters"],
   words: [`--data=${textFile()}`, "--data.level=words"],
   gpt2: [`--data=${textFile()}`, "--data.level=gpt2", `--data.vocabulary=${vocabulary}`],
+  wordpiece: [`--data=${textFile()}`, "--data.level=wordpiece", `--data.vocabulary=${join(vocabulary, "vocab.txt")}`],
   set: ["--data.set=tinyshakespeare", `--data-dir=${join(folder, "sets")}`, "--data.level=characters"],
   "token-file": [`--data=${join(folder, "train.bin")}`, "--data.level=gpt2", `--data.vocabulary=${vocabulary}`],
   "token-files": [
@@ -54,6 +68,7 @@ const described = {
   characters: /text {5}\S+sentences\.txt, 16 k characters, 2\d different/,
   words: /words, \d+ different/,
   gpt2: /byte pairs, 257 different/,
+  wordpiece: /word pieces, 59 different/,
   set: /text {5}tinyshakespeare, 5 k characters/,
   "token-file": /train\.bin, 5 k byte pairs, 257 different/,
   "token-files": /train\.bin, .* byte pairs, 257 different/,
