@@ -7,6 +7,7 @@ import { figures } from "./figures.ts";
 import { imagesSection, picturesSection } from "./images.ts";
 import { pageScript } from "./page.ts";
 import type { ReportData, ReportRun } from "./report-data.ts";
+import { spreadsSection } from "./spreads.ts";
 import { style } from "./style.ts";
 
 /** uPlot's own files, to be put into the page. */
@@ -45,6 +46,7 @@ ${runs.map(sampleSection).join("")}
 ${runs.map(picturesSection).join("")}
 ${runs.map(imagesSection).join("")}
 ${runs.map(attentionSection).join("")}
+${runs.map(spreadsSection).join("")}
 ${runs.map(settingsSection).join("")}
 <footer>Written by logrung. Charts by uPlot (MIT).</footer>
 </main>

@@ -1,6 +1,7 @@
 /** What a run has to show at its end: the content of `summary.json`. */
 import type { Policy } from "../precision/policy.ts";
 import type { LadderHistogram } from "./ladder-histogram.ts";
+import type { SpreadReport } from "./spread-report.ts";
 
 /** The figures of a run, as `train --json` prints them. */
 export interface RunResult {
@@ -125,6 +126,8 @@ export interface AttentionReport {
 export interface LadderGroup extends LadderHistogram {
   /** `weights`, `embeddings`, or a tensor's name. */
   readonly group: string;
+  /** Where the same numbers were when training began. Absent where that is not known. */
+  readonly initial?: Pick<LadderHistogram, "positive" | "negative">;
 }
 
 export interface RunSummary extends RunResult {
@@ -139,4 +142,6 @@ export interface RunSummary extends RunResult {
   readonly memory: MemoryParts;
   /** Empty where no weights lie on a ladder. */
   readonly ladders: readonly LadderGroup[];
+  /** Absent in runs of earlier versions. */
+  readonly spreads?: SpreadReport;
 }
