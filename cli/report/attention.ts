@@ -50,7 +50,7 @@ function textFigure({ caption, causal, maps }: TextAttention, report: AttentionR
     return gridRow(layer, buttons);
   });
   const large = '<figure class="map"><canvas role="img"></canvas><figcaption aria-live="polite"></figcaption></figure>';
-  const table = headTable(report, maps, textHeader, textRow);
+  const table = headTable(maps, textHeader, textRow);
   return `<p>${escapeHtml(note)}</p><div class="attention" id="${id}"><div class="heads scroll">${headRow(maps)}${rows.join("")}</div>${large}</div>${table}`;
 } // prettier-ignore
 
@@ -65,7 +65,7 @@ function imageFigure({ caption, maps }: ImageAttention, report: AttentionReport,
     const pictures = words.map((word) => `<canvas role="img" aria-label="${word}" title="${word}"></canvas>`);
     return gridRow(layer, pictures);
   });
-  const table = headTable(report, maps, imageHeader, imageRow);
+  const table = headTable(maps, imageHeader, imageRow);
   return `<div class="look"><p>${escapeHtml(note)}</p><div class="attention patches" id="${id}">${original}<div class="heads scroll">${headRow(maps, ["mean"])}${rows.join("")}</div></div>${table}</div>`;
 }
 
@@ -103,14 +103,13 @@ const imageRow = (map: HeadMap): string[] => [
 ];
 
 function headTable(
-  { layers }: AttentionReport,
   maps: readonly (readonly HeadMap[])[],
   header: readonly string[],
   row: (map: HeadMap) => string[],
 ): string {
   const rows = maps.flatMap((heads, layer) =>
-    heads.map((map, head) => [layers[layer]?.name ?? "", String(head + 1), ...row(map)]),
+    heads.map((map, head) => [String(layer + 1), String(head + 1), ...row(map)]),
   );
-  const table = htmlTable(["layer", ">head", ...header], rows);
+  const table = htmlTable([">layer", ">head", ...header], rows);
   return `<details><summary>heads in figures</summary><div class="scroll">${table}</div></details>`;
 }

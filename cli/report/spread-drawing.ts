@@ -4,7 +4,7 @@ import { type LogAxis, placeOf, powersOf, powerText } from "../picture/log-axis.
 import { px, svg, svgText } from "../picture/svg.ts";
 
 /** Pixels across, and empty ones at either end: an axis's outermost names reach over it. */
-const [width, margin] = [460, 14];
+const [width, margin] = [400, 14];
 
 const axisOf = ({ positive, binsPerOctave }: Spread): LogAxis => ({
   low: -positive.length / binsPerOctave,
@@ -15,7 +15,7 @@ const axisOf = ({ positive, binsPerOctave }: Spread): LogAxis => ({
 /** The names of an axis's powers of two, to stand above the drawings; its end is the top of the range. */
 export function axisDrawing(spread: Spread): string {
   const axis = axisOf(spread);
-  const names = powersOf(axis, 44).map((power) =>
+  const names = powersOf(axis, 36).map((power) =>
     svgText(margin + placeOf(axis, power), 12, powerText(power), { anchor: "middle" }),
   );
   return svg(width, 16, "magnitude over the largest of the format", names.join(""));

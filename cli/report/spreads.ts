@@ -1,6 +1,11 @@
 /** Weights and moments as a part of the page: a row for each tensor, with a drawing of where its numbers lie in their format. */
 import { addSpreads, type Spread } from "../../src/train/spread.ts";
-import type { SpreadReport, SpreadRole, TensorSpread } from "../../src/train/spread-report.ts";
+import {
+  movedOf,
+  type SpreadReport,
+  type SpreadRole,
+  type TensorSpread,
+} from "../../src/train/spread-report.ts";
 import { escapeHtml } from "./escape.ts";
 import type { ReportRun } from "./report-data.ts";
 import { axisDrawing, spreadDrawing } from "./spread-drawing.ts";
@@ -17,7 +22,12 @@ export function spreadsSection({ name, summary: { spreads } }: ReportRun): strin
   if (!spreads || spreads.tensors.length === 0) return "";
   const kindOf = ({ role, format, range }: TensorSpread): string => `${role} ${format} ${range}`;
   const kinds = [...new Set(spreads.tensors.map(kindOf))];
-  const tables = kinds.map((kind) => groupTable(spreads.tensors.filter((tensor) => kindOf(tensor) === kind)));
+  const tables = kinds.map((kind) =>
+    groupTable(
+      spreads.tensors.filter((tensor) => kindOf(tensor) === kind),
+      spreads,
+    ),
+  );
   const note =
     `${name}: each number's magnitude over the largest that its format holds; positive upwards, negative downwards.` +
     (hasInitial(spreads.tensors) ? " The line is where training began." : "");
@@ -35,16 +45,18 @@ function leftOut({ leftOut: { vectors, small } }: SpreadReport): string {
   return parts.length === 0 ? "" : ` Not shown: ${parts.join(" and ")}.`;
 }
 
-function groupTable(tensors: readonly TensorSpread[]): string {
+function groupTable(tensors: readonly TensorSpread[], { moves }: SpreadReport): string {
   const [{ role, format, range }] = tensors;
   const all = addSpreads(tensors);
   const moved = tensors.some((tensor) => tensor.moved !== undefined);
   const title = `${roleNames[role]} in ${format}`;
-  const columns = columnsOf(all, moved);
+  const columns = columnsOf(role, all, moved);
   const head = columns.map(({ title: text }) => `<th class="number">${escapeHtml(text)}</th>`).join("");
+  const own = moves.find((one) => one.format === format);
+  const whole = { ...all, ...initialOf(tensors), ...(moved && own ? { moved: movedOf(own) } : {}) };
   const rows = [
-    ...(tensors.length > 1 ? [row("all of these", { ...all, ...initialOf(tensors) }, columns, 64)] : []),
-    ...tensors.map((tensor) => row(`${tensor.name} ${tensor.shape.join("×")}`, tensor, columns, 34)),
+    ...(tensors.length > 1 ? [row("all of these", "", whole, columns, 64)] : []),
+    ...tensors.map((tensor) => row(tensor.name, tensor.shape.join(" × "), tensor, columns, 34)),
   ];
   const table = `<div class="scroll"><table class="facts"><tr><th>tensor</th><th>${axisDrawing(all)}</th>${head}</tr>${rows.join("")}</table></div>`;
   const note = format === range ? "" : `<p>${escapeHtml(comparison(role, range))}</p>`;
@@ -84,25 +96,34 @@ const percent = (part: number, whole: number): string => {
   return part > 0 && value < 0.005 ? "< 0.01 %" : `${value.toFixed(2)} %`;
 };
 
-function columnsOf({ format, range }: Spread, moved: boolean): Column[] {
+function columnsOf(role: SpreadRole, { format, range }: Spread, moved: boolean): Column[] {
   const share = (title: string, field: "top" | "bottom" | "below" | "zeros"): Column => ({
     title,
     read: (spread) => percent(spread[field], spread.count),
   });
-  const ends =
-    format === range
-      ? [share("at the top", "top"), share("at the lowest", "bottom")]
-      : [share(`at or above ${range}'s top`, "top"), share(`below ${range}`, "below")];
+  const own = [share("at the top", "top"), share("at the lowest", "bottom")];
+  const beyond = [
+    // A weight's largest magnitude is the top that it is held against.
+    ...(role.endsWith("moment") ? [share("above it", "top")] : []),
+    share("below it", "below"),
+  ];
+  const ends = format === range ? own : beyond;
   const since: Column[] = [
-    { title: "moved, rungs", read: (spread) => (spread.moved ? String(spread.moved.median) : "") },
+    {
+      title: "moved by (median)",
+      read: (spread) => (spread.moved ? counted(spread.moved.median, "rung") : ""),
+    },
     { title: "stayed", read: (spread) => (spread.moved ? percent(spread.moved.stayed, 1) : "") },
     { title: "sign changed", read: (spread) => (spread.moved ? percent(spread.moved.flipped, 1) : "") },
   ];
   return [...ends, share("zero", "zeros"), ...(moved ? since : [])];
 }
 
-function row(name: string, spread: Shown, columns: readonly Column[], height: number): string {
+/** A name that lines may break after its dots. */
+const breakable = (name: string): string => escapeHtml(name).replaceAll(/[._]/g, "$&<wbr>");
+
+function row(name: string, shape: string, spread: Shown, columns: readonly Column[], height: number): string {
   const cells = columns.map(({ read }) => `<td class="number">${escapeHtml(read(spread))}</td>`).join("");
   const label = `${name}: ${columns.map(({ title, read }) => `${title} ${read(spread) || "–"}`).join(", ")}`;
-  return `<tr><td>${escapeHtml(name)}</td><td>${spreadDrawing(spread, label, height)}</td>${cells}</tr>`;
+  return `<tr><td>${breakable(name)} <small>${escapeHtml(shape)}</small></td><td>${spreadDrawing(spread, label, height)}</td>${cells}</tr>`;
 }

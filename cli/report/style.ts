@@ -58,11 +58,12 @@ table.facts th, table.facts td { text-align: left; padding: 4px 12px 4px 0; bord
 table.facts th { font-weight: 500; color: var(--quiet); white-space: nowrap; }
 table.facts td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 table.facts td.number, table.facts th.number { text-align: right; }
-.spreads svg { display: block; width: 460px; }
+.spreads svg { display: block; width: 400px; }
 .spreads svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
 .spreads svg .grid { stroke: var(--line); } .spreads svg .reach { fill: var(--line); opacity: 0.5; }
 .spreads svg .began { fill: none; stroke: var(--ink); stroke-width: 1; opacity: 0.75; vector-effect: non-scaling-stroke; }
-.spreads td:first-child { max-width: 230px; } .spreads td { vertical-align: middle; }
+.spreads table.facts td { vertical-align: middle; } .spreads table.facts td:first-child { min-width: 180px; max-width: 260px; }
+.spreads small { color: var(--quiet); white-space: nowrap; } table.facts td.number { white-space: nowrap; }
 details { margin-top: 8px; } summary { cursor: pointer; color: var(--quiet); }
 footer { color: var(--quiet); font-size: 13px; margin-top: 20px; }
 `;

@@ -223,7 +223,8 @@ function movesOf(start: StoredState, now: StoredState, name: string): Moves {
   return movesBetween(first, second, rungsPerOctave, pairs.map((pair) => times[pair]));
 } // prettier-ignore
 
-function movedOf(moves: Moves): NonNullable<TensorSpread["moved"]> {
+/** Moves in three figures. */
+export function movedOf(moves: Moves): NonNullable<TensorSpread["moved"]> {
   const { counts, flipped, count } = moves;
   const stayed = counts[(counts.length - 1) / 2];
   return { median: medianMove(moves), stayed: stayed / Math.max(1, count), flipped: flipped / Math.max(1, count) };

@@ -150,8 +150,12 @@ export function addSpreads(spreads: readonly Spread[]): Spread {
     spreads.reduce((total, spread) => total + spread[field], 0);
   const sums = (side: "positive" | "negative"): number[] =>
     first[side].map((_, bin) => spreads.reduce((total, spread) => total + spread[side][bin], 0));
+  const { format, range, octaves, binsPerOctave } = first;
   return {
-    ...first,
+    format,
+    range,
+    octaves,
+    binsPerOctave,
     positive: sums("positive"),
     negative: sums("negative"),
     count: sum("count"),
