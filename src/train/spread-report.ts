@@ -157,13 +157,14 @@ function valuesOf({ tensors, formats }: StoredState, name: string): Values {
     return { format, shape, codes, at: (index) => table[codes[index]] };
   }
   const { bytes, shape } = tensors[name];
-  const floats = new Float32Array(bytes.slice().buffer);
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const floats = new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
   return { format: null, shape, codes: floats, at: (index) => floats[index] };
 }
 
-/** All numbers of a tensor, without a scale. */
-const numbers = ({ codes, at }: Values): Float64Array =>
-  Float64Array.from({ length: codes.length }, (_, i) => at(i));
+/** All numbers of a tensor, without a scale; float32 as they lie in memory. */
+const numbers = ({ codes, at }: Values): Float32Array =>
+  codes instanceof Float32Array ? codes : Float32Array.from({ length: codes.length }, (_, i) => at(i));
 
 /** @param top  of weights without a range: what to hold them against; default their largest magnitude. */
 function spreadOf(state: StoredState, { name, role, unit, parameter }: Place, top?: number): Spread {

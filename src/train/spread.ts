@@ -46,7 +46,7 @@ function binsOf({ coding, info }: ScalarFormat): Bins {
   let perOctave = 1;
   if (coding.kind === "ladder") perOctave = coding.rungsPerOctave;
   if (coding.kind === "natural-ladder") perOctave = Math.LN2 / coding.step;
-  const rungs = Math.round(octaves * perOctave) + 1;
+  const rungs = Math.floor(octaves * perOctave + 1e-6) + 1;
   const together = 2 ** Math.max(0, Math.ceil(Math.log2(rungs / mostBins)));
   return { octaves, binsPerOctave: perOctave / together, bins: Math.ceil(rungs / together) };
 }
