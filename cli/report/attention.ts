@@ -55,7 +55,7 @@ function textFigure({ caption, causal, maps }: TextAttention, report: AttentionR
 } // prettier-ignore
 
 function imageFigure({ caption, maps }: ImageAttention, report: AttentionReport, id: string): string {
-  const note = `${sentence(caption)}: what the class token reads of each patch, the strongest colour being the most of a picture.`;
+  const note = `${sentence(caption)}: what the class token reads of each patch as orange light, the strongest being the most of a picture.`;
   const original = `<canvas role="img" aria-label="${escapeHtml(`the image: ${caption}`)}"></canvas>`;
   const rows = maps.map((heads, layer) => {
     const words = [
@@ -66,8 +66,11 @@ function imageFigure({ caption, maps }: ImageAttention, report: AttentionReport,
     return gridRow(layer, pictures);
   });
   const table = headTable(maps, imageHeader, imageRow);
-  return `<div class="look"><p>${escapeHtml(note)}</p><div class="attention patches" id="${id}">${original}<div class="heads scroll">${headRow(maps, ["mean"])}${rows.join("")}</div></div>${table}</div>`;
+  return `<div class="look"><p>${escapeHtml(note)}</p><div class="attention patches" id="${id}" style="--cell:${cellOf(maps[0]?.length ?? 0)}px">${original}<div class="heads scroll">${headRow(maps, ["mean"])}${rows.join("")}</div></div>${table}</div>`;
 }
+
+/** Pixels across a picture of so many heads side by side, and their mean. */
+const cellOf = (heads: number): number => Math.max(48, Math.min(104, Math.floor(330 / (heads + 1))));
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 

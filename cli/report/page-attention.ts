@@ -159,7 +159,7 @@ export function paintImage({ pixels, channels, height, width }: AttentionPicture
   return canvas;
 }
 
-/** The image in grey, and over it what is read of each patch, up to the most. Without probabilities the image itself. */
+/** The image in dark grey, and what is read of each patch as light on it, up to the most. Without probabilities the image itself. */
 export function paintOver(
   canvas: HTMLCanvasElement,
   image: HTMLCanvasElement,
@@ -172,15 +172,16 @@ export function paintOver(
   const context = canvas.getContext("2d");
   if (context === null) return;
   context.imageSmoothingEnabled = false;
-  if (probabilities.length > 0) context.filter = "grayscale(1) brightness(0.75)";
+  if (probabilities.length > 0) context.filter = "grayscale(1) brightness(0.5)";
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   context.filter = "none";
   const rows = probabilities.length / columns;
   const [width, height] = [canvas.width / columns, canvas.height / rows];
   const top = Math.max(...probabilities);
   context.fillStyle = "#ff7a1a";
+  context.globalCompositeOperation = "lighter"; // the image stays to be seen
   for (const [i, p] of probabilities.entries()) {
-    context.globalAlpha = (0.7 * p) / top;
+    context.globalAlpha = (0.85 * p) / top;
     context.fillRect((i % columns) * width, Math.floor(i / columns) * height, width, height);
   }
   context.globalAlpha = 1;

@@ -41,11 +41,11 @@ pre b { color: var(--tone-0); }
 .attention { display: flex; flex-wrap: wrap; gap: 20px; margin: 10px 0 4px; align-items: flex-start; }
 .attention .heads { max-width: 100%; } .attention .row { display: flex; gap: 6px; margin-bottom: 6px; align-items: center; }
 .attention .row span { flex: none; width: 66px; color: var(--quiet); font-size: 12px; text-align: center; }
-.attention .row span:first-child { width: 52px; text-align: left; }
+.attention .row span:first-child, .attention.patches .row span:first-child { width: 52px; text-align: left; }
 .attention .row canvas { display: block; width: 64px; height: auto; image-rendering: pixelated; }
 .looks { display: flex; flex-wrap: wrap; gap: 24px; margin-top: 8px; } .look { flex: 1 1 460px; min-width: 0; }
-.attention.patches > canvas { width: 128px; image-rendering: pixelated; border-radius: 6px; }
-.attention.patches .row canvas { width: 66px; border-radius: 4px; }
+.attention.patches > canvas { width: 112px; image-rendering: pixelated; border-radius: 6px; }
+.attention.patches .row canvas { width: var(--cell); border-radius: 4px; } .attention.patches .row span { width: var(--cell); }
 .attention button { flex: none; padding: 0; border: 1px solid var(--line); border-radius: 3px; background: var(--card); cursor: pointer; }
 .attention button[aria-pressed="true"] { border-color: var(--tone-1); outline: 2px solid var(--tone-1); }
 .attention .map { flex: 1 1 560px; min-width: 0; margin: 0; overflow-x: auto; }
