@@ -60,7 +60,7 @@ function groupTable(tensors: readonly TensorSpread[], { moves }: SpreadReport): 
   ];
   const table = `<div class="scroll"><table class="facts"><tr><th>tensor</th><th>${axisDrawing(all)}</th>${head}</tr>${rows.join("")}</table></div>`;
   const note = format === range ? "" : `<p>${escapeHtml(comparison(role, range))}</p>`;
-  return `<details${role === "weight" ? " open" : ""}><summary>${escapeHtml(`${title}: ${counted(tensors.length, "tensor")}, ${all.count.toLocaleString("en")} numbers`)}</summary>${note}${table}</details>`;
+  return `<details${role.endsWith("moment") ? "" : " open"}><summary>${escapeHtml(`${title}: ${counted(tensors.length, "tensor")}, ${all.count.toLocaleString("en")} numbers`)}</summary>${note}${table}</details>`;
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
