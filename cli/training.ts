@@ -4,15 +4,14 @@ import { expectFinite } from "../src/train/divergence.ts";
 import { stringifyNumbers } from "../src/train/json.ts";
 import type { LoopOptions, LoopResult } from "../src/train/loop.ts";
 import { createProgress, type Progress } from "../src/train/progress.ts";
-import { ladderGroups } from "../src/train/ladder-groups.ts";
 import { readRunMetrics, type RunFolder } from "../src/train/run-folder.ts";
 import { keepTokenizer } from "../src/train/run-tokenizer.ts";
-import { formatsOf, snapshot } from "../src/train/snapshot.ts";
 import type { CommandContext } from "./command.ts";
 import type { TrainConfig } from "./config/resolve.ts";
 import { exitCodes } from "./errors.ts";
 import { keptClasses } from "./kept-classes.ts";
 import { resumeCommand } from "./invocation.ts";
+import { numbersOf } from "./number-pictures.ts";
 import { readReportRun } from "./report/report-data.ts";
 import { writeReport } from "./report/write-report.ts";
 import { checkpointOf } from "./run-checkpoint.ts";
@@ -156,9 +155,8 @@ async function finish(
   const { policy, trainer } = work.session;
   const shown = await trainer.evaluating(() => work.show(signal));
   const figures = summaryOf(work, folder.path, result);
-  const tensors = trainer.tensors();
-  const ladders = ladderGroups(await snapshot(tensors), formatsOf(tensors));
-  const summary = { ...figures, ...shown, policy, memory: trainer.memory, ladders };
+  const numbers = await numbersOf(work.session);
+  const summary = { ...figures, ...shown, policy, memory: trainer.memory, ...numbers };
   const run = await readReportRun(folder.path);
   const report = await writeReport(folder.path, { title: run.name, runs: [{ ...run, summary }] });
   // The last file of a run: where it stands, nothing is missing.

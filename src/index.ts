@@ -112,6 +112,7 @@ export { spectralNorm, type SpectralNormOptions } from "./ops/spectral-norm.ts";
 export { tanh } from "./ops/tanh.ts";
 export { upsampledShape, upsampleNearest } from "./ops/upsample.ts";
 export { causalAttention, selfAttention } from "./ops/attention.ts";
+export { attentionProbabilities, type AttentionProbabilities } from "./ops/attention-probabilities.ts";
 export { crossEntropy } from "./ops/cross-entropy.ts";
 export { dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
@@ -192,6 +193,7 @@ export { type EncoderPreset, encoderPresets } from "./models/encoder-presets.ts"
 export { sample } from "./models/sample.ts";
 export { transformerLm } from "./models/transformer-lm.ts";
 
+export { attentionOf, type LayerAttention, type SeenAttention } from "./train/attention-maps.ts";
 export { createGroups, type GroupsSpec } from "./train/parameter-groups.ts";
 export { createGanTrainer, type GanTrainer, type GanTrainerSpec } from "./train/gan-trainer.ts";
 export { createImageTrainer, type ImageTrainer, type ImageTrainerSpec } from "./train/image-trainer.ts";

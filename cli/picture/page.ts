@@ -14,7 +14,6 @@ svg text.name { fill: var(--ink); font-size: 13px; }
 svg .grid { stroke: var(--line); stroke-width: 1; fill: none; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 8px; font-size: 13px; }
 .legend i { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }
-table.facts td.number, table.facts th.number { text-align: right; }
 `;
 
 /** How many colours there are: `--tone-0` … */

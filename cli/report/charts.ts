@@ -1,6 +1,7 @@
 /** From metrics to charts: plain data, which the page draws. */
 import type { StepMetrics } from "../../src/train/metrics.ts";
 import type { LadderGroup } from "../../src/train/run-summary.ts";
+import type { SpreadReport } from "../../src/train/spread-report.ts";
 import { rateIn } from "../../src/train/task.ts";
 import type { ReportRun } from "./report-data.ts";
 
@@ -89,6 +90,12 @@ export function chartsOf(runs: readonly ReportRun[]): Chart[] {
       (run.summary.ladders ?? []).map((group, place) => ({
         ...ladderChart(group, several ? run.name : ""),
         id: `ladder-${index}-${place}`, // by number: two groups may have one name, and so may two runs
+      })),
+    ),
+    ...runs.flatMap((run, index) =>
+      (run.summary.spreads?.moves ?? []).map((moves, place) => ({
+        ...movesChart(moves, several ? run.name : ""),
+        id: `moves-${index}-${place}`,
       })),
     ),
   ];
@@ -200,12 +207,15 @@ function lineChart(id: string, title: string, xLabel: string, yLabel: string, li
 }
 
 function ladderChart({ group, ...ladder }: LadderGroup, run: string): Omit<Chart, "id"> {
-  const { format, exponents, positive, negative, zeros, top, bottom } = ladder;
+  const { format, exponents, positive, negative, zeros, top, bottom, initial } = ladder;
   const total = [...positive, ...negative].reduce((sum, count) => sum + count, zeros);
   const share = (count: number): string => `${((100 * count) / Math.max(1, total)).toFixed(2)} %`;
   const signed = negative.some((count) => count > 0);
   const series: ChartSeries[] = [{ label: signed ? "positive" : "count", tone: 0, style: "bars" }];
   if (signed) series.push({ label: "negative", tone: 3, style: "bars" });
+  const began = initial ? [initial.positive, ...(signed ? [downwards(initial.negative)] : [])] : [];
+  for (const i of began.keys())
+    series.push({ label: i === 0 ? "at the start" : "at the start, negative", tone: 4, style: "line" });
   return {
     title: `${run && `${run}: `}${group} on the ladder ${format}`,
     note: `${total.toLocaleString("en")} codes: ${share(top)} at the top rung, ${share(bottom)} at the lowest, ${share(zeros)} zero`,
@@ -214,6 +224,29 @@ function ladderChart({ group, ...ladder }: LadderGroup, run: string): Omit<Chart
     mirrored: true,
     fromZero: false,
     series,
-    columns: [exponents, positive, ...(signed ? [negative.map((count) => 0 - count)] : [])],
+    columns: [exponents, positive, ...(signed ? [downwards(negative)] : []), ...began],
+  };
+}
+
+const downwards = (counts: readonly number[]): number[] => counts.map((count) => 0 - count);
+
+/** How many weights moved how far, and which way. */
+function movesChart(
+  { format, counts, zero, flipped, count }: SpreadReport["moves"][number],
+  run: string,
+): Omit<Chart, "id"> {
+  const farthest = (counts.length - 1) / 2;
+  const share = (part: number): string => `${((100 * part) / Math.max(1, count)).toFixed(2)} %`;
+  const unit = format === "fp32" ? "sixteenths of an octave" : "rungs";
+  const zeros = zero > 0 ? `, ${share(zero)} were or are zero` : "";
+  return {
+    title: `${run && `${run}: `}how far weights in ${format} moved`,
+    note: `${share(counts[farthest])} stayed within half a step, ${share(flipped)} changed sign${zeros}; beyond ${farthest} either way at the ends`,
+    xLabel: `change of magnitude since the start, ${unit}`,
+    yLabel: "weights",
+    mirrored: false,
+    fromZero: true,
+    series: [{ label: "weights", tone: 0, style: "bars" }],
+    columns: [counts.map((_, i) => i - farthest), counts],
   };
 }

@@ -1,11 +1,13 @@
 /** The text of `report.html`: one file, no requests, opened from anywhere. */
 import type { JsonObject } from "../../src/train/json.ts";
+import { attentionPictures, attentionSection } from "./attention.ts";
 import { type Chart, chartsOf } from "./charts.ts";
 import { escapeHtml } from "./escape.ts";
 import { figures } from "./figures.ts";
 import { imagesSection, picturesSection } from "./images.ts";
 import { pageScript } from "./page.ts";
 import type { ReportData, ReportRun } from "./report-data.ts";
+import { spreadsSection } from "./spreads.ts";
 import { style } from "./style.ts";
 
 /** uPlot's own files, to be put into the page. */
@@ -43,15 +45,24 @@ ${only ? tiles(only) : comparison(runs)}
 ${runs.map(sampleSection).join("")}
 ${runs.map(picturesSection).join("")}
 ${runs.map(imagesSection).join("")}
+${runs.map(attentionSection).join("")}
+${runs.map(spreadsSection).join("")}
 ${runs.map(settingsSection).join("")}
 <footer>Written by logrung. Charts by uPlot (MIT).</footer>
 </main>
 <script type="application/json" id="charts">${scriptJson(charts)}</script>
-<script>${assets.script}</script>
+${attentionJson(runs)}<script>${assets.script}</script>
 <script>${pageScript()}</script>
 </body>
 </html>
 `;
+}
+
+/** What the script draws of attention; nothing where no run has any. */
+function attentionJson(runs: readonly ReportRun[]): string {
+  const { texts, images } = attentionPictures(runs);
+  if (texts.length + images.length === 0) return "";
+  return `<script type="application/json" id="attention">${scriptJson({ texts, images })}</script>\n`;
 }
 
 function subtitle({ config, sessions, name }: ReportRun): string {

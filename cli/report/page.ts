@@ -4,6 +4,7 @@
  */
 import type UPlot from "uplot";
 import type { Chart, ChartSeries } from "./charts.ts";
+import { attentionFunctions } from "./page-attention.ts";
 
 declare const uPlot: typeof UPlot;
 
@@ -90,6 +91,6 @@ export function shortNumber(value: number): string {
 
 /** The text of the page's script. */
 export function pageScript(): string {
-  const parts = [start, drawChart, fromZero, lineOf, axis, pageColor, shortNumber];
-  return `${parts.map(String).join("\n")}\nstart();`;
+  const parts = [start, drawChart, fromZero, lineOf, axis, pageColor, shortNumber, ...attentionFunctions];
+  return `${parts.map(String).join("\n")}\nstart();\nstartAttention();`;
 }

@@ -38,6 +38,18 @@ pre b { color: var(--tone-0); }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 12px; margin-top: 10px; }
 .pictures figure { margin: 0; } .pictures img { width: 100%; image-rendering: pixelated; border-radius: 6px; }
 .pictures figcaption { color: var(--quiet); font-size: 12px; }
+.attention { display: flex; flex-wrap: wrap; gap: 20px; margin: 10px 0 4px; align-items: flex-start; }
+.attention .heads { max-width: 100%; } .attention .row { display: flex; gap: 6px; margin-bottom: 6px; align-items: center; }
+.attention .row span { flex: none; width: 66px; color: var(--quiet); font-size: 12px; text-align: center; }
+.attention .row span:first-child, .attention.patches .row span:first-child { width: 52px; text-align: left; }
+.attention .row canvas { display: block; width: 64px; height: auto; image-rendering: pixelated; }
+.looks { display: flex; flex-wrap: wrap; gap: 24px; margin-top: 8px; } .look { flex: 1 1 460px; min-width: 0; }
+.attention.patches > canvas { width: 112px; image-rendering: pixelated; border-radius: 6px; }
+.attention.patches .row canvas { width: var(--cell); border-radius: 4px; } .attention.patches .row span { width: var(--cell); }
+.attention button { flex: none; padding: 0; border: 1px solid var(--line); border-radius: 3px; background: var(--card); cursor: pointer; }
+.attention button[aria-pressed="true"] { border-color: var(--tone-1); outline: 2px solid var(--tone-1); }
+.attention .map { flex: 1 1 560px; min-width: 0; margin: 0; overflow-x: auto; }
+.attention figcaption { color: var(--quiet); font-size: 13px; min-height: 3em; }
 table.confusion { border-collapse: collapse; margin-top: 10px; font-size: 13px; font-variant-numeric: tabular-nums; }
 table.confusion th { font-weight: 500; color: var(--quiet); padding: 3px 6px; white-space: nowrap; text-align: right; }
 table.confusion td { text-align: right; padding: 3px 8px; border: 1px solid var(--line); }
@@ -45,6 +57,13 @@ table.facts { border-collapse: collapse; width: 100%; margin-top: 8px; font-size
 table.facts th, table.facts td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 table.facts th { font-weight: 500; color: var(--quiet); white-space: nowrap; }
 table.facts td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+table.facts td.number, table.facts th.number { text-align: right; }
+.spreads svg { display: block; width: 400px; }
+.spreads svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
+.spreads svg .grid { stroke: var(--line); } .spreads svg .reach { fill: var(--line); opacity: 0.5; }
+.spreads svg .began { fill: none; stroke: var(--ink); stroke-width: 1; opacity: 0.75; vector-effect: non-scaling-stroke; }
+.spreads table.facts td { vertical-align: middle; } .spreads table.facts td:first-child { min-width: 180px; max-width: 260px; }
+.spreads small { color: var(--quiet); white-space: nowrap; } table.facts td.number { white-space: nowrap; }
 details { margin-top: 8px; } summary { cursor: pointer; color: var(--quiet); }
 footer { color: var(--quiet); font-size: 13px; margin-top: 20px; }
 `;

@@ -1,13 +1,15 @@
 /** Training a classifier of images that lie in folders. */
 import { folderFeed, orderedFolderAhead } from "../../src/train/folder-feed.ts";
+import type { ImageFolder } from "../../src/data/image-folder.ts";
 import { judgeImages } from "../../src/train/image-report.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
+import { attentionToImages } from "../attention/images.ts";
 import type { ImagesConfig } from "../config/resolve.ts";
 import { decoding, type FolderParts, foldersDigest, openFolders } from "../image-folders.ts";
 import { classesFile } from "../kept-classes.ts";
 import { imageTaskOf, type ImagesSession, openImages } from "../session.ts";
 import { changesOf, imageFigures, normalisationOf, planOf, sizesOf } from "./image-lines.ts";
-import type { Prepared, Work } from "./work.ts";
+import type { Prepared, Shown, Work } from "./work.ts";
 
 /** Pictures of mistakes that a report shows: fewer where they are large. */
 const mistakesOf = (size: number): number => (size > 64 ? 6 : 24);
@@ -52,14 +54,23 @@ function workOf(session: ImagesSession, parts: FolderParts): Work {
 }
 
 async function shown(
-  { device, policy, config, trainer }: ImagesSession,
+  session: ImagesSession,
   { validation }: FolderParts,
   signal: AbortSignal,
-) {
-  if (validation.classes.length > mostShownClasses) return {};
-  const batches = orderedFolderAhead(validation, planOf(config), decoding());
+): Promise<Omit<Shown, "sample">> {
+  const { device, policy, config, trainer } = session;
+  const judged = { ...validation, batches: orderedFolderAhead(validation, planOf(config), decoding()) };
+  const attention = await attentionToImages(session, {
+    ...validation,
+    batches: fewInOrder(config, validation),
+  });
+  if (validation.classes.length > mostShownClasses) return attention;
   const how = { policy, seed: config.seed, normalisation: normalisationOf(config), signal };
-  const judged = { ...validation, batches };
   const mistakes = mistakesOf(validation.height);
-  return { images: await judgeImages(device, trainer.model, judged, { ...how, mistakes }) };
+  const images = await judgeImages(device, trainer.model, judged, { ...how, mistakes });
+  return { images, ...attention };
 }
+
+/** Images of a folder, a few at a time. */
+export const fewInOrder = (config: ImagesConfig, folder: ImageFolder) =>
+  orderedFolderAhead(folder, { ...planOf(config), rows: 4 }, { ...decoding(), workers: 1 });

@@ -5,12 +5,13 @@ import { sha256 } from "../../src/io/sha256.ts";
 import { judgeImages } from "../../src/train/image-report.ts";
 import { imageFeed } from "../../src/train/image-feed.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
+import { attentionToImages } from "../attention/images.ts";
 import type { ImagesConfig } from "../config/resolve.ts";
 import { imageFolderName, loadImages } from "../image-sets.ts";
 import { imageTaskOf, openImages, type ImagesSession } from "../session.ts";
 import { prepareImageFolder } from "./image-folder.ts";
 import { changesOf, imageFigures, normalisationOf, planOf, sizesOf } from "./image-lines.ts";
-import type { Prepared, Work } from "./work.ts";
+import type { Prepared, Shown, Work } from "./work.ts";
 
 /** The parts of a set that a configuration works with. */
 export interface ImageParts {
@@ -59,15 +60,23 @@ function workOf(session: ImagesSession, parts: ImageParts): Work {
       changesOf(config),
     loop: (options) => trainingLoop({ ...options, trainer, feed }).finally(() => feed.close()),
     figures: imageFigures,
-    show: async (signal) => ({ sample: null, images: await shown(session, validation, signal) }),
+    show: async (signal) => ({ sample: null, ...(await shown(session, validation, signal)) }),
   };
 }
 
-/** Mistakes on the validation images, and which classes are taken for which. */
-function shown({ device, policy, config, trainer }: ImagesSession, set: ImageSet, signal: AbortSignal) {
+/** Mistakes on the validation images, which classes are taken for which, and what a transformer looks at. */
+async function shown(
+  session: ImagesSession,
+  set: ImageSet,
+  signal: AbortSignal,
+): Promise<Omit<Shown, "sample">> {
+  const { device, policy, config, trainer } = session;
   const { seed, batch } = config;
   const normalisation = normalisationOf(config);
-  const batches = orderedImages(set, batch, normalisation);
+  const inOrder = () => ({ ...set, batches: orderedImages(set, batch, normalisation) });
   const how = { policy, seed, normalisation, signal };
-  return judgeImages(device, trainer.model, { ...set, batches }, how);
+  return {
+    images: await judgeImages(device, trainer.model, inOrder(), how),
+    ...(await attentionToImages(session, inOrder())),
+  };
 }

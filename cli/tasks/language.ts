@@ -6,6 +6,7 @@ import { breathe } from "../../src/train/breathe.ts";
 import { textFeed } from "../../src/train/language-trainer.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
 import type { Sample } from "../../src/train/run-summary.ts";
+import { attentionToText, firstOf } from "../attention/texts.ts";
 import type { LanguageConfig } from "../config/resolve.ts";
 import { loadLanguage } from "../language-data.ts";
 import { promptSymbols } from "../prompt.ts";
@@ -33,6 +34,7 @@ function workOf(session: LanguageSession, data: LanguageData): Work {
   const feed = textFeed(data, { seed, rows, context, limit: evaluate.batches });
   // Refused now rather than at the end.
   if (config.sample.length > 0) promptSymbols(session.tokenizer, promptOf(config));
+  const example = firstOf(session, data.validation); // files are closed when it is shown
   return {
     session,
     sizes: transformerSizes(config),
@@ -42,7 +44,10 @@ function workOf(session: LanguageSession, data: LanguageData): Work {
       const loss = validation?.loss ?? Number.NaN;
       return { validation: { loss, perplexity: Math.exp(loss) }, tokensPerSecond: rate };
     },
-    show: async (signal) => ({ sample: await sampleOf(session, signal) }),
+    show: async (signal) => ({
+      sample: await sampleOf(session, signal),
+      ...(await attentionToText(session, example)),
+    }),
   };
 }
 

@@ -5,6 +5,7 @@ import { specialSymbolsOf } from "../../src/data/special-symbols.ts";
 import type { Tokenizer } from "../../src/data/tokenizer.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
 import { maskedFeed } from "../../src/train/masked-trainer.ts";
+import { attentionToText, maskedOf } from "../attention/texts.ts";
 import type { MaskedConfig } from "../config/resolve.ts";
 import { loadLanguage } from "../language-data.ts";
 import { type MaskedSession, openMasked } from "../session.ts";
@@ -38,6 +39,7 @@ export const maskedPlan = ({
 function workOf(session: MaskedSession, data: LanguageData): Work {
   const { config, trainer, tokenizer } = session;
   const feed = maskedFeed(data, { ...maskedPlan(session), limit: config.evaluate.batches });
+  const example = maskedOf(session, data.validation, maskedPlan(session)); // files are closed when it is shown
   return {
     session,
     sizes: transformerSizes(config),
@@ -47,6 +49,6 @@ function workOf(session: MaskedSession, data: LanguageData): Work {
       const { loss = Number.NaN, accuracy = Number.NaN } = validation ?? {};
       return { validation: { loss, perplexity: Math.exp(loss), accuracy }, tokensPerSecond: rate };
     },
-    show: async () => ({ sample: null }),
+    show: async () => ({ sample: null, ...(await attentionToText(session, example)) }),
   };
 }

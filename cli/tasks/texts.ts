@@ -2,6 +2,7 @@
 import { specialSymbolsOf } from "../../src/data/special-symbols.ts";
 import { trainingLoop } from "../../src/train/loop.ts";
 import { labelledFeed } from "../../src/train/text-trainer.ts";
+import { attentionToText, classifiedOf } from "../attention/texts.ts";
 import type { TextsConfig } from "../config/resolve.ts";
 import { classesFile } from "../kept-classes.ts";
 import { type KeptTexts, type LabelledData, loadLabelled } from "../labelled-texts.ts";
@@ -42,6 +43,9 @@ function workOf(session: TextsSession, { name, training, validation, classes }: 
       validation: { loss: found?.loss ?? Number.NaN, accuracy: found?.accuracy ?? Number.NaN },
       samplesPerSecond: rate,
     }),
-    show: async () => ({ sample: null }),
+    show: async () => ({
+      sample: null,
+      ...(await attentionToText(session, classifiedOf(session, validation))),
+    }),
   };
 }

@@ -15,7 +15,7 @@ export interface Prepared {
 }
 
 /** What a run shows besides figures. */
-export type Shown = Pick<RunSummary, "sample" | "images">;
+export type Shown = Pick<RunSummary, "sample" | "images" | "attention">;
 
 /** A task at work. */
 export interface Work {

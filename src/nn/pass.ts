@@ -1,4 +1,5 @@
 /** What a forward pass needs besides parameters and inputs. */
+import type { AttentionProbabilities } from "../ops/attention-probabilities.ts";
 import type { LayerPrecision } from "../ops/operand.ts";
 import { policyAt } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
@@ -15,6 +16,11 @@ export interface Pass {
   readonly key: (place: string) => Key;
   /** Told of the input of each linear layer, which may be gone when the layer is done. Default nobody. */
   readonly watch?: (layer: string, input: Tensor) => void;
+  /**
+   * Told of the probabilities of each layer of self-attention in transformer blocks, which are computed for it alone: it may keep
+   * them until the step ends. Default nobody.
+   */
+  readonly watchAttention?: (layer: string, seen: AttentionProbabilities) => void;
 }
 
 /** The pass of training step t. */

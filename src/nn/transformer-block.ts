@@ -1,5 +1,6 @@
 /** One block of a transformer: self-attention and two linear layers, each added to what comes in. */
 import { add } from "../ops/add.ts";
+import { attentionProbabilities } from "../ops/attention-probabilities.ts";
 import { selfAttention } from "../ops/attention.ts";
 import { dropout } from "../ops/dropout.ts";
 import type { LayerPrecision } from "../ops/operand.ts";
@@ -139,7 +140,9 @@ function attended(
     probabilities === undefined
       ? {}
       : { dropout: pass.dropout, key: pass.key(`${at(probabilities)} dropout`) };
-  const precision = precisionAt(pass, at(layers.attention));
+  const layer = at(layers.attention);
+  const precision = precisionAt(pass, layer);
+  pass.watchAttention?.(layer, attentionProbabilities(qkv, batch, heads, causal, precision, lengths));
   return selfAttention(qkv, batch, heads, causal, precision, { ...dropped, lengths });
 }
 

@@ -65,7 +65,7 @@ export function quantisedAttention(
   const differentiable = device.tape.recording && qkv.tracked;
   const keeps = passes === "both" && differentiable;
   const operands = operandsOf(qkv, keeps, setting);
-  const p = dropping(probabilities(operands.ofWidth, h), drop);
+  const p = dropping(headProbabilities(operands.ofWidth, h), drop);
   const y = device.empty([h.batch * h.length, h.heads * h.width]);
   const roundedP = alongWidth(p, activation, h.length, setting, () => precision.key("probabilities"));
   const right = { ...operands.ofTokens, layout: value };
@@ -160,7 +160,7 @@ const keptOperands = (operands: Operands, qkv: Tensor): Operands =>
   mapped(operands, (tensor) => forKeeping(tensor, qkv));
 
 /** P = softmax(q kᵀ / √width), [batch · heads · length, length]. */
-function probabilities(qkv: HeadOperand, h: Heads): Tensor {
+export function headProbabilities(qkv: HeadOperand, h: Heads): Tensor {
   const { device } = qkv.tensor;
   const p = device.empty([h.batch * h.heads * h.length, h.length]);
   const right = { ...qkv, layout: keys, transposed: true };
@@ -197,7 +197,7 @@ function backward(dy: Tensor, kept: Operands, qkv: Tensor, setting: Setting): Te
   const { h, precision: { policy, key } } = setting;
   const { activation, error } = policy;
   const operands = mapped(kept, unpacked);
-  const p = probabilities(operands.ofWidth, h);
+  const p = headProbabilities(operands.ofWidth, h);
   const dqkv = qkv.device.empty(qkv.shape);
   const bothWays = (x: Tensor, width: number, purpose: string): Operands => {
     const ofWidth = alongWidth(x, error, width, setting, () => key(purpose), "error");
@@ -235,7 +235,7 @@ const opened = (operands: Operands, kept: Operands): Tensor[] => [
 function backwardUnrounded(dy: Tensor, qkv: Tensor, setting: Setting): Tensor {
   const { h, precision: { policy, key } } = setting;
   const forward = alongWidth(qkv, policy.activation, h.width, setting, () => key("query, key and value"));
-  const p = probabilities(forward, h);
+  const p = headProbabilities(forward, h);
   free(madeBy(forward.tensor, qkv));
   const dqkv = qkv.device.empty(qkv.shape);
   const reached = masked(p, setting.drop);

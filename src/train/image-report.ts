@@ -6,6 +6,7 @@ import { evaluationPass } from "../nn/pass.ts";
 import type { Policy } from "../precision/policy.ts";
 import type { Device } from "../tensor/device.ts";
 import { readTensor } from "../tensor/tensor.ts";
+import { base64 } from "./base64.ts";
 import { breathe } from "./breathe.ts";
 import { scoresOf } from "./image-trainer.ts";
 import { likeliest } from "./likeliest.ts";
@@ -68,7 +69,7 @@ export async function judgeImages(
     confusion,
     mistakes: wrong.map((mistake) => ({
       ...mistake,
-      pixels: base64(bytesOf(mistake.pixels, channels, normalisation)),
+      pixels: base64(displayBytes(mistake.pixels, channels, normalisation)),
     })),
   };
 }
@@ -81,7 +82,11 @@ function topShare(logits: ArrayLike<number>): number {
 }
 
 /** Bytes [channels, height, width] of normalised pixels [height, width, channels]. */
-function bytesOf(pixels: Float32Array, channels: number, { mean, deviation }: Normalisation): Uint8Array {
+export function displayBytes(
+  pixels: Float32Array,
+  channels: number,
+  { mean, deviation }: Normalisation,
+): Uint8Array {
   const places = pixels.length / channels;
   return Uint8Array.from({ length: pixels.length }, (_, i) => {
     const c = Math.floor(i / places);
@@ -89,6 +94,3 @@ function bytesOf(pixels: Float32Array, channels: number, { mean, deviation }: No
     return Math.max(0, Math.min(255, Math.round(value)));
   });
 }
-
-const base64 = (bytes: Uint8Array): string =>
-  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

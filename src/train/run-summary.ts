@@ -1,6 +1,7 @@
 /** What a run has to show at its end: the content of `summary.json`. */
 import type { Policy } from "../precision/policy.ts";
 import type { LadderHistogram } from "./ladder-histogram.ts";
+import type { SpreadReport } from "./spread-report.ts";
 
 /** The figures of a run, as `train --json` prints them. */
 export interface RunResult {
@@ -69,10 +70,64 @@ export interface ImageReport {
   readonly mistakes: readonly Mistake[];
 }
 
+/** One head's attention to an example. */
+export interface HeadMap {
+  /** The largest of its probabilities. */
+  readonly top: number;
+  /**
+   * A byte a probability, 255 p / top, as base64. Texts: [tokens, tokens], a row for each query; images: [rows, columns] of
+   * patches, as the class token sees them.
+   */
+  readonly shares: string;
+  /** Mean entropy of the rows, -Σ p log₂ p, in bits. */
+  readonly entropy: number;
+  /** Mean probability of the token itself, of texts from the second token on. */
+  readonly self: number;
+  /** Of texts: mean probability of the token before and of the first token, from the second token on. */
+  readonly previous?: number;
+  readonly first?: number;
+  /** Share of the probabilities above 2⁻²⁴ that the product with the values reads as 0. */
+  readonly flushed: number;
+}
+
+/** Attention to a text. */
+export interface TextAttention {
+  /** What the example is. */
+  readonly caption: string;
+  readonly tokens: readonly string[];
+  readonly causal: boolean;
+  /** By layer, by head. */
+  readonly maps: readonly (readonly HeadMap[])[];
+}
+
+/** What the class token of a vision transformer sees of an image. */
+export interface ImageAttention {
+  readonly caption: string;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Bytes [channels, height, width] as base64. */
+  readonly pixels: string;
+  /** Rows and columns of patches. */
+  readonly grid: readonly [rows: number, columns: number];
+  /** By layer, by head. */
+  readonly maps: readonly (readonly HeadMap[])[];
+}
+
+/** What a transformer attends to, on a few validation examples. */
+export interface AttentionReport {
+  /** In the order of the forward pass, with the format that probabilities are multiplied in. */
+  readonly layers: readonly { readonly name: string; readonly format: string }[];
+  readonly texts: readonly TextAttention[];
+  readonly images: readonly ImageAttention[];
+}
+
 /** The weights of a group of tensors on their ladder. */
 export interface LadderGroup extends LadderHistogram {
   /** `weights`, `embeddings`, or a tensor's name. */
   readonly group: string;
+  /** Where the same numbers were when training began. Absent where that is not known. */
+  readonly initial?: Pick<LadderHistogram, "positive" | "negative">;
 }
 
 export interface RunSummary extends RunResult {
@@ -80,9 +135,13 @@ export interface RunSummary extends RunResult {
   readonly sample: Sample | null;
   /** Of a classifier of images. */
   readonly images?: ImageReport;
+  /** Of a transformer; absent for other models, and in runs of earlier versions. */
+  readonly attention?: AttentionReport;
   /** The formats by role and layer. */
   readonly policy: Policy;
   readonly memory: MemoryParts;
   /** Empty where no weights lie on a ladder. */
   readonly ladders: readonly LadderGroup[];
+  /** Absent in runs of earlier versions. */
+  readonly spreads?: SpreadReport;
 }
