@@ -36,11 +36,17 @@ describe.skipIf(!runsTypeScript)("memory of a process", () => {
   it("has a space for young objects that stays small, unless the user has set it", async () => {
     const young = `
       const { keepYoungSpaceSmall } = await import(${file});
-      keepYoungSpaceSmall();
-      let kept = [];
-      for (let i = 0; i < 3e6; i++) { kept.push({ i }); if (kept.length > 2e5) kept = []; }
       const { getHeapSpaceStatistics } = await import("node:v8");
-      console.log(getHeapSpaceStatistics().find((space) => space.space_name === "new_space").space_size);`;
+      keepYoungSpaceSmall();
+      const size = () => getHeapSpaceStatistics().find((space) => space.space_name === "new_space").space_size;
+      let [kept, largest] = [[], 0];
+      for (let i = 0; i < 3e6; i++) {
+        kept.push({ i });
+        if (kept.length > 2e5) kept = [];
+        // The engine takes it back where a slow machine allocates little.
+        if (i % 1e5 === 0) largest = Math.max(largest, size());
+      }
+      console.log(largest);`;
     expect(Number(await printed(young))).toBeLessThan(5e6);
     expect(Number(await printed(young, ["--max-semi-space-size=8"]))).toBeGreaterThan(8e6);
   });
