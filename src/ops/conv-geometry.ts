@@ -14,8 +14,8 @@ export interface ConvOptions {
   readonly kernel: readonly [number, number];
   /** Pixels from one window to the next. Default 1. */
   readonly stride?: number;
-  /** Zeros around the image. Default 0. */
-  readonly padding?: number;
+  /** Zeros around the image: on all sides, or above and below, and left and right. Default 0. */
+  readonly padding?: number | readonly [number, number];
   /** Pixels between the window's elements. Default 1. */
   readonly dilation?: number;
   /** Groups of channels that do not mix. Default 1. */
@@ -23,12 +23,18 @@ export interface ConvOptions {
 }
 
 /** A convolution of one size: from `input` to `output`, both [batch, height, width, channels]. */
-export interface ConvGeometry extends Required<ConvOptions> {
+export interface ConvGeometry extends Required<Omit<ConvOptions, "padding">> {
+  /** Zeros above and below, and left and right. */
+  readonly padding: readonly [number, number];
   readonly input: ImageShape;
   readonly output: ImageShape;
   /** Reduction length of one output: kernel height · width · input channels of a group. */
   readonly depth: number;
 }
+
+/** Zeros above and below, and left and right. */
+export const paddingOf = ({ padding = 0 }: Pick<ConvOptions, "padding">): readonly [number, number] =>
+  typeof padding === "number" ? [padding, padding] : padding;
 
 /** Rows (pixels) of an image batch's matrix. */
 export const pixelsOf = ({ batch, height, width }: ImageShape): number => batch * height * width;
@@ -40,25 +46,26 @@ export const pixelsOf = ({ batch, height, width }: ImageShape): number => batch 
  *   fit into the image.
  */
 export function convGeometry(input: ImageShape, outChannels: number, options: ConvOptions): ConvGeometry {
-  const { kernel, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+  const { kernel, stride = 1, dilation = 1, groups = 1 } = options;
+  const padding = paddingOf(options);
   const counts = { "kernel height": kernel[0], "kernel width": kernel[1], stride, dilation, groups };
   for (const [name, value] of Object.entries(counts))
     if (!Number.isInteger(value) || value < 1)
       throw new ShapeError(`logrung: convolution's ${name} is ${value}, wants a positive integer`);
-  if (!Number.isInteger(padding) || padding < 0)
-    throw new ShapeError(`logrung: convolution's padding is ${padding}, wants an integer ≥ 0`);
+  if (!padding.every((zeros) => Number.isInteger(zeros) && zeros >= 0))
+    throw new ShapeError(`logrung: convolution's padding is ${padding.join(", ")}, wants integers ≥ 0`);
   if (input.channels % groups !== 0 || outChannels % groups !== 0)
     throw new ShapeError(
       `logrung: convolution from ${input.channels} to ${outChannels} channels in ${groups} groups: both must divide`,
     );
-  const size = (length: number, window: number): number =>
-    Math.floor((length + 2 * padding - dilation * (window - 1) - 1) / stride) + 1;
-  const height = size(input.height, kernel[0]);
-  const width = size(input.width, kernel[1]);
+  const size = (length: number, axis: 0 | 1): number =>
+    Math.floor((length + 2 * padding[axis] - dilation * (kernel[axis] - 1) - 1) / stride) + 1;
+  const height = size(input.height, 0);
+  const width = size(input.width, 1);
   if (height < 1 || width < 1) {
     const image = `${input.height}×${input.width}`;
     throw new ShapeError(
-      `logrung: a ${kernel[0]}×${kernel[1]} window (dilation ${dilation}) in images of ${image}, padding ${padding}: ` +
+      `logrung: a ${kernel[0]}×${kernel[1]} window (dilation ${dilation}) in images of ${image}, padding ${padding.join(", ")}: ` +
         "it does not fit",
     );
   }
@@ -101,9 +108,9 @@ export function surrounded(
 
 /** The input with its padding; null where there is none. */
 export function paddedInput({ input, padding }: ConvGeometry): Spread | null {
-  if (padding === 0) return null;
-  const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
-  return surrounded(input, height, width, [padding, padding]);
+  const [above, left] = padding;
+  if (above === 0 && left === 0) return null;
+  return surrounded(input, input.height + 2 * above, input.width + 2 * left, padding);
 }
 
 /** Windows over an image of `channels`: rows are window corners, columns (kernel row, kernel column, channel). */
@@ -138,6 +145,6 @@ function windows(
 /** Patches of the padded input: [pixels of the output, depth]. */
 export function patchOffsets(geometry: ConvGeometry): Offsets {
   const { input, output, padding, stride } = geometry;
-  const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
+  const [height, width] = [input.height + 2 * padding[0], input.width + 2 * padding[1]];
   return windows({ ...input, height, width }, { ...output, stride }, geometry);
 }

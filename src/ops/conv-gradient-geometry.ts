@@ -39,7 +39,10 @@ interface AxisPhase {
 }
 
 /** (i + padding - tap · dilation) / stride must be whole: then it is the output's pixel. */
-function axisPhases(size: number, kernel: number, { stride, padding, dilation }: ConvGeometry): AxisPhase[] {
+function axisPhases(geometry: ConvGeometry, axis: 0 | 1): AxisPhase[] {
+  const { input, stride, dilation } = geometry;
+  const size = axis === 0 ? input.height : input.width;
+  const [kernel, padding] = [geometry.kernel[axis], geometry.padding[axis]];
   return Array.from({ length: Math.min(stride, size) }, (_, first) => ({
     first,
     count: Math.ceil((size - first) / stride),
@@ -62,9 +65,9 @@ function margins(phases: readonly AxisPhase[], size: number): readonly [number, 
 
 /** The phases of a geometry, and where their pixels go. */
 export function gradientPlan(geometry: ConvGeometry): GradientPlan {
-  const { input, output, kernel } = geometry;
-  const rows = axisPhases(input.height, kernel[0], geometry);
-  const columns = axisPhases(input.width, kernel[1], geometry);
+  const { output } = geometry;
+  const rows = axisPhases(geometry, 0);
+  const columns = axisPhases(geometry, 1);
   const [top, bottom] = margins(rows, output.height);
   const [left, right] = margins(columns, output.width);
   const [height, width] = [top + output.height + bottom, left + output.width + right];

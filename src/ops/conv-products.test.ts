@@ -35,6 +35,12 @@ const geometries: readonly (readonly [string, ConvGeometry])[] = [
   ],
   ["two groups", convGeometry(image(4, 4, 8), 6, { kernel: [3, 3], padding: 1, groups: 2 })],
   ["depthwise", convGeometry(image(5, 4, 6), 6, { kernel: [3, 3], padding: 1, groups: 6 })],
+  ["1×7, zeros left and right", convGeometry(image(4, 8, 4), 5, { kernel: [1, 7], padding: [0, 3] })],
+  ["7×1, zeros above and below", convGeometry(image(8, 4, 4), 5, { kernel: [7, 1], padding: [3, 0] })],
+  [
+    "other zeros each way, stride 2",
+    convGeometry(image(6, 7, 4), 3, { kernel: [3, 2], padding: [2, 1], stride: 2 }),
+  ],
   ["more padding than window", convGeometry(image(3, 3, 4), 4, { kernel: [2, 2], padding: 3 })],
 ];
 
@@ -51,8 +57,8 @@ function forEachTerm(g: ConvGeometry, visit: (y: number, x: number, w: number) =
         for (let o = 0; o < output.channels; o++)
           for (let i = 0; i < depth; i++) {
             const [tap, c] = [Math.floor(i / inGroup), i % inGroup];
-            const iy = oy * stride + Math.floor(tap / kernel[1]) * dilation - padding;
-            const ix = ox * stride + (tap % kernel[1]) * dilation - padding;
+            const iy = oy * stride + Math.floor(tap / kernel[1]) * dilation - padding[0];
+            const ix = ox * stride + (tap % kernel[1]) * dilation - padding[1];
             if (iy < 0 || iy >= input.height || ix < 0 || ix >= input.width) continue;
             const channel = Math.floor(o / outGroup) * inGroup + c;
             const y = ((n * output.height + oy) * output.width + ox) * output.channels + o;
@@ -102,5 +108,8 @@ describe("convGeometry", () => {
     );
     expect(() => convGeometry(image(4, 4, 3), 4, { kernel: [3, 3], groups: 2 })).toThrow(/2 groups/);
     expect(() => convGeometry(image(4, 4, 3), 4, { kernel: [3, 3], stride: 0 })).toThrow(/stride is 0/);
+    expect(() => convGeometry(image(4, 4, 3), 4, { kernel: [3, 3], padding: [0, -1] })).toThrow(
+      /padding is 0, -1/,
+    );
   });
 });

@@ -4,6 +4,7 @@ import { element, output, perColumn } from "../kernels/signature.ts";
 import { expectShape, ShapeError, type Tensor } from "../tensor/tensor.ts";
 import {
   convGeometry,
+  paddingOf,
   pixelsOf,
   type ConvGeometry,
   type ConvOptions,
@@ -39,15 +40,16 @@ export function transposedGeometry(
   outChannels: number,
   options: ConvTransposeOptions,
 ): ConvGeometry {
-  const { kernel, stride = 1, padding = 0, dilation = 1, outputPadding = 0 } = options;
+  const { kernel, stride = 1, dilation = 1, outputPadding = 0 } = options;
   if (!Number.isInteger(outputPadding) || outputPadding < 0 || outputPadding >= stride)
     throw new ShapeError(
       `logrung: transposed convolution's output padding is ${outputPadding}, wants an integer from 0 to below the stride, ${stride}`,
     );
-  const size = (length: number, window: number): number =>
-    (length - 1) * stride - 2 * padding + dilation * (window - 1) + outputPadding + 1;
-  const height = size(input.height, kernel[0]);
-  const width = size(input.width, kernel[1]);
+  const padding = paddingOf(options);
+  const size = (length: number, axis: 0 | 1): number =>
+    (length - 1) * stride - 2 * padding[axis] + dilation * (kernel[axis] - 1) + outputPadding + 1;
+  const height = size(input.height, 0);
+  const width = size(input.width, 1);
   const large = { batch: input.batch, height, width, channels: outChannels };
   return convGeometry(large, input.channels, options);
 }

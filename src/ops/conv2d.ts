@@ -21,7 +21,7 @@ export interface Images {
 
 /** Whether a convolution is a linear layer on each pixel. */
 const isPointwise = ({ kernel: [height, width], stride, padding, groups }: ConvGeometry): boolean =>
-  height === 1 && width === 1 && stride === 1 && padding === 0 && groups === 1;
+  height === 1 && width === 1 && stride === 1 && padding[0] + padding[1] === 0 && groups === 1;
 
 /**
  *   y[n, oy, ox, o] = b[o] + Σ over ky, kx, c of x[n, oy·s + ky·d - p, ox·s + kx·d - p, c] · w[o, ky, kx, c]

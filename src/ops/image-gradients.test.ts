@@ -69,6 +69,16 @@ const cases: readonly GradientCase[] = [
     run: ([x]) => averagePool(x, image, { kernel: [3, 2], stride: 2, padding: 1 }),
   },
   {
+    name: "averagePool of what lies inside",
+    shapes: [pixels],
+    run: ([x]) => averagePool(x, image, { kernel: [3, 3], stride: 1, padding: 1, countsPadding: false }),
+  },
+  {
+    name: "averagePool of what lies inside, stride 2",
+    shapes: [pixels],
+    run: ([x]) => averagePool(x, image, { kernel: [3, 2], stride: 2, padding: 1, countsPadding: false }),
+  },
+  {
     name: "globalAveragePool",
     shapes: [pixels],
     run: ([x]) => globalAveragePool(x, image),
@@ -77,6 +87,16 @@ const cases: readonly GradientCase[] = [
     name: "conv2d",
     shapes: [pixels, [4, 27], [4]],
     run: ([x, w, b]) => conv2d({ pixels: x, shape: image }, w, b, { kernel: [3, 3], padding: 1, stride: 2 }, full).pixels,
+  },
+  {
+    name: "conv2d of a row, zeros left and right",
+    shapes: [pixels, [4, 9], [4]],
+    run: ([x, w, b]) => conv2d({ pixels: x, shape: image }, w, b, { kernel: [1, 3], padding: [0, 1] }, full).pixels,
+  },
+  {
+    name: "conv2d of a column, zeros above and below",
+    shapes: [pixels, [4, 21]],
+    run: ([x, w]) => conv2d({ pixels: x, shape: image }, w, null, { kernel: [7, 1], padding: [3, 0] }, full).pixels,
   },
   {
     name: "conv2d of one pixel",
@@ -217,6 +237,27 @@ describe("pooling", () => {
     });
     await device.close();
   });
+
+  it.each([true, false])("averages with zeros around that count (%s) as the reference does", async (countsPadding) => {
+    const options = { kernel: [3, 3], stride: 1, padding: 1, countsPadding } as const;
+    const [shape, size] = [{ batch: 2, height: 4, width: 3, channels: 5 }, 120];
+    const values = Float32Array.from({ length: size }, (_, i) => ((i * 37) % 41) / 7 - 2);
+    const wanted = Float64Array.from(values, (_, i) => {
+      const [c, pixel] = [i % 5, Math.floor(i / 5)];
+      const [n, y, x] = [Math.floor(pixel / 12), Math.floor(pixel / 3) % 4, pixel % 3];
+      const inside = [-1, 0, 1]
+        .flatMap((dy) => [-1, 0, 1].map((dx) => [y + dy, x + dx]))
+        .filter(([row, column]) => row >= 0 && row < 4 && column >= 0 && column < 3);
+      const sum = inside.reduce((total, [row, column]) => total + values[((n * 4 + row) * 3 + column) * 5 + c], 0);
+      return sum / (countsPadding ? 9 : inside.length);
+    });
+    for (const backend of [createReferenceBackend(), await createWasmBackend({ threads: 1 })]) {
+      const device = new Device(backend);
+      const got = await device.step(() => readValues(averagePool(device.tensor(values, [24, 5]), shape, options)));
+      expect(Math.max(...got.map((value, i) => Math.abs(value - wanted[i])))).toBeLessThan(1e-6);
+      await device.close();
+    }
+  }); // prettier-ignore
 
   it("rectified, is the rectifier of the maximum, and the maximum of what is rectified", async () => {
     const device = new Device(await createWasmBackend({ threads: 1 }));

@@ -67,7 +67,7 @@ const takeMaximum = gather(
 /** The places of windows that all lie inside the image: x from the offset of each on. Null where some do not. */
 function insideTaps(x: Tensor, { input, kernel, padding }: ConvGeometry): BufferSlice[] | null {
   const count = kernel[0] * kernel[1];
-  if (padding > 0 || count > MOST_TAPS) return null;
+  if (padding[0] + padding[1] > 0 || count > MOST_TAPS) return null;
   const { buffer, offset } = slice(x);
   return Array.from({ length: count }, (_, tap) => {
     const pixels = Math.floor(tap / kernel[1]) * input.width + (tap % kernel[1]);

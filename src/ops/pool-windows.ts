@@ -51,8 +51,8 @@ function makeTables(
   for (let window = 0; window < pixelsOf(out); window++) {
     const [n, oy, ox] = placeOf(window, out);
     for (let tap = 0; tap < count; tap++) {
-      const y = oy * stride - padding + Math.floor(tap / kernel[1]);
-      const x = ox * stride - padding + (tap % kernel[1]);
+      const y = oy * stride - padding[0] + Math.floor(tap / kernel[1]);
+      const x = ox * stride - padding[1] + (tap % kernel[1]);
       if (y < 0 || y >= input.height || x < 0 || x >= input.width) continue;
       const pixel = (n * input.height + y) * input.width + x;
       taps[tap][window] = pixel;
