@@ -1,5 +1,5 @@
 /** The Fréchet distance between two sets of vectors, each taken for a normal distribution. */
-import { symmetricEigen } from "./symmetric-eigen.ts";
+import { symmetricEigenvalues } from "./symmetric-eigen.ts";
 
 /** Mean and covariance of vectors, gathered as they come. */
 export class FeatureMoments {
@@ -69,10 +69,10 @@ export interface Gaussian {
 /**
  *   d² = |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)
  *
- * The trace of the root is Σ √λ over the eigenvalues of Σ₁^½ Σ₂ Σ₁^½, a symmetric matrix with those of Σ₁ Σ₂. Negative
- * ones are rounding errors and count as 0.
+ * The trace of the root is Σ √λ over the eigenvalues of G Σ₂ Gᵀ, a symmetric matrix with those of Σ₁ Σ₂ where Σ₁ = Gᵀ G. Negative ones are
+ * rounding errors and count as 0. Both matrices may be singular, as they are of fewer vectors than a vector has numbers.
  *
- * In the features of Inception it is the FID; in those of another network it is another number, to be named after it.
+ * In the features of the Inception of 2015 it is the FID; in those of another network it is another number, to be named after it.
  *
  * @returns d², never below 0.
  * @throws RangeError when the sizes differ or something is not finite.
@@ -82,39 +82,60 @@ export function frechetDistance(a: Gaussian, b: Gaussian): number {
   const n = a.mean.length;
   if (b.mean.length !== n) throw new RangeError(`logrung: Fréchet distance of ${n} and ${b.mean.length} features`);
   const apart = a.mean.reduce((sum, x, i) => sum + (x - b.mean[i]) ** 2, 0);
-  const root = squareRoot(a.covariance, n);
-  const between = product(product(root, b.covariance, n), root, n);
-  const { values } = symmetricEigen(symmetric(between, n), n);
+  const factor = choleskyRows(a.covariance, n);
+  const values = symmetricEigenvalues(between(factor, b.covariance, n), factor.length);
   const traceOfRoot = values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
   return Math.max(0, apart + trace(a.covariance, n) + trace(b.covariance, n) - 2 * traceOfRoot);
 } // prettier-ignore
 
-/** Σ √λᵢ vᵢ vᵢᵀ. */
-function squareRoot(matrix: Float64Array, n: number): Float64Array {
-  const { values, vectors } = symmetricEigen(matrix, n);
-  const scaled = vectors.map((x, i) => x * Math.max(0, values[Math.floor(i / n)]) ** 0.25);
-  const root = new Float64Array(n * n);
-  for (let k = 0; k < n; k++)
+/**
+ * Rows of G [rank, n] with A = Gᵀ G, by Cholesky's method with the largest pivot next, up to what rounding makes of zero: the rows do
+ * not come in the order of A's, which nothing here needs.
+ *
+ * @source Higham 2002, Accuracy and stability of numerical algorithms, section 10.3.
+ */
+function choleskyRows(a: Float64Array, n: number): Float64Array[] {
+  const left = Float64Array.from({ length: n }, (_, i) => a[i * n + i]);
+  const noise = n * Number.EPSILON * left.reduce((most, x) => Math.max(most, x), 0);
+  const rows: Float64Array[] = [];
+  while (rows.length < n) {
+    const pivot = left.reduce((most, x, i) => (x > left[most] ? i : most), 0);
+    if (left[pivot] <= noise) break;
+    const row = a.slice(pivot * n, (pivot + 1) * n);
+    for (const before of rows) subtract(row, before, before[pivot]);
+    const scale = 1 / Math.sqrt(left[pivot]);
     for (let i = 0; i < n; i++) {
-      const x = scaled[k * n + i];
-      for (let j = 0; j < n; j++) root[i * n + j] += x * scaled[k * n + j];
+      row[i] *= scale;
+      left[i] -= row[i] ** 2;
     }
-  return root;
+    left[pivot] = 0;
+    rows.push(row);
+  }
+  return rows;
 }
 
-function product(a: Float64Array, b: Float64Array, n: number): Float64Array {
-  const c = new Float64Array(n * n);
-  for (let i = 0; i < n; i++)
-    for (let k = 0; k < n; k++) {
-      const x = a[i * n + k];
-      for (let j = 0; j < n; j++) c[i * n + j] += x * b[k * n + j];
-    }
-  return c;
+/** row ← row - x · other */
+function subtract(row: Float64Array, other: Float64Array, x: number): void {
+  for (let i = 0; i < row.length; i++) row[i] -= x * other[i];
 }
 
-/** (A + Aᵀ) / 2: without what rounding made of a symmetric product. */
-const symmetric = (a: Float64Array, n: number): Float64Array =>
-  a.map((x, i) => (x + a[(i % n) * n + Math.floor(i / n)]) / 2);
+/** G B Gᵀ, [rank, rank]. */
+function between(factor: readonly Float64Array[], b: Float64Array, n: number): Float64Array {
+  const rank = factor.length;
+  const out = new Float64Array(rank * rank);
+  for (let i = 0; i < rank; i++) {
+    const product = new Float64Array(n);
+    for (let k = 0; k < n; k++) subtract(product, b.subarray(k * n, (k + 1) * n), -factor[i][k]);
+    for (let j = 0; j <= i; j++) {
+      const other = factor[j];
+      let sum = 0;
+      for (let k = 0; k < n; k++) sum += product[k] * other[k];
+      out[i * rank + j] = sum;
+      out[j * rank + i] = sum;
+    }
+  }
+  return out;
+}
 
 const trace = (a: Float64Array, n: number): number => {
   let sum = 0;
