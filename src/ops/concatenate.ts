@@ -55,7 +55,10 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
   const unit = widths.reduce(divisor);
   const total = widths.reduce((a, b) => a + b, 0);
   const order = permutation(`side by side ${rows} ${widths.join()}`, () => sideBySide(rows, widths, unit));
-  return permuteRows(stack(parts, unit), order, unit, [rows, total]);
+  const stacked = stack(parts, unit);
+  const y = permuteRows(stacked, order, unit, [rows, total]);
+  stacked.device.tape.discard(stacked);
+  return y;
 }
 
 /** From matrices one after the other to their rows one after the other, in pieces of `unit` elements. */
