@@ -32,6 +32,9 @@ const wrongUse = new Set([
   "NpyError",
   "QuantizeError",
   "SafetensorsError",
+  "PytorchFileError",
+  "PickleError",
+  "InceptionError",
   "RunFolderError",
   "MetricsError",
 ]);

@@ -1,22 +1,19 @@
-/** Scoring a GAN: the discriminator's loss, and how far made images are from real ones to a classifier. */
-import { basename } from "node:path";
+/** Scoring a GAN: the discriminator's loss, and how far made images are from real ones to a network that looks at them. */
 import { orderedImages } from "../src/data/image-batches.ts";
 import { firstImages, type ImageSet } from "../src/data/image-set.ts";
 import { frechetDistance } from "../src/train/frechet-distance.ts";
 import { makeImages } from "../src/train/gan-samples.ts";
 import { ganNormalisation } from "../src/train/gan-trainer.ts";
-import { featureMoments } from "../src/train/image-features.ts";
 import { UsageError } from "./errors.ts";
+import type { ImageJudge, JudgeContext, JudgeDescription } from "./image-judge.ts";
 import { loadImages } from "./image-sets.ts";
-import { openRun } from "./open-run.ts";
-import { imageTaskOf, type GanSession, type ImagesSession } from "./session.ts";
-import { normalisationOf } from "./tasks/image-lines.ts";
+import { openJudge } from "./open-judge.ts";
+import type { GanSession } from "./session.ts";
 
-/** Fréchet distances in the features of a classifier; no FID, whose features are Inception's. */
-export interface FrechetScore {
-  /** The classifier's run, and the step of its checkpoint. */
-  readonly features: string;
-  readonly step: number;
+/** Fréchet distances in a network's features. */
+export interface FrechetScore extends JudgeDescription {
+  /** Images of each kind. */
+  readonly images: number;
   /** Between images made of the test images' classes and the test images. */
   readonly distance: number;
   /** Between as many training images and the test images: what a generator of real images would come to. */
@@ -30,84 +27,89 @@ export interface GanScore {
   readonly frechet?: FrechetScore;
 }
 
+/** What to compare with what. */
+export interface Comparison {
+  /** A run of a classifier, or a checkpoint of Inception-v3. */
+  readonly features: string;
+  /** How many test images, the first ones; default all. */
+  readonly images: number | undefined;
+}
+
 /**
  * Scores a GAN on all test images.
  *
- * @param classifier  run of a classifier of images of the same size; default none: no distance.
- * @throws UsageError for a run of another task, or of images of another size.
+ * @param comparison  default none: no distance.
+ * @throws UsageError for a run of another task or of images of another size, or more images than there are; what
+ *   reading a checkpoint throws.
  */
 export async function scoreGan(
   session: GanSession,
-  classifier: string | undefined,
-  signal: AbortSignal,
+  comparison: Comparison | undefined,
+  context: JudgeContext,
 ): Promise<GanScore> {
-  const { config, trainer } = session;
-  const { name, dir } = config.data;
+  const { name, dir } = session.config.data;
   const set = await loadImages(name, dir, "test");
+  if (comparison === undefined) return discriminatorScore(session, set, context);
+  const compared = partOf(set, comparison.images);
+  const judge = await openJudge(comparison.features, session, context);
+  try {
+    const score = await discriminatorScore(session, set, context);
+    return { ...score, frechet: await frechetScore(session, judge, compared, context) };
+  } finally {
+    await judge.close();
+  }
+}
+
+async function discriminatorScore(
+  { config, trainer }: GanSession,
+  set: ImageSet,
+  { signal }: JudgeContext,
+): Promise<GanScore> {
   const batches = orderedImages(set, config.batch, ganNormalisation(set.channels));
   const { loss } = await trainer.evaluate(interruptible(batches, signal));
-  const score = { loss, images: set.labels.length };
-  if (classifier === undefined) return score;
-  const opened = await openRun(classifier, undefined);
-  try {
-    if (opened.task !== "images")
-      throw new UsageError(`--features wants a run of a classifier of images, "${classifier}" learns ${opened.task}`);
-    expectSameSize(session, opened);
-    const frechet = await frechetScore(session, opened, set, signal);
-    return { ...score, frechet: { features: classifier, step: opened.position.step, ...frechet } };
-  } finally {
-    await opened.close();
-  }
-} // prettier-ignore
+  return { loss, images: set.labels.length };
+}
 
-function expectSameSize({ config }: GanSession, classifier: ImagesSession): void {
-  const shapes = [config, classifier.config].map((each) => {
-    const { channels, height, width } = imageTaskOf(each);
-    return `${channels}×${height}×${width}`;
-  });
-  if (shapes[0] !== shapes[1])
-    throw new UsageError(`--features: the classifier takes images of ${shapes[1]}, the GAN makes ${shapes[0]}`);
-} // prettier-ignore
+function partOf(set: ImageSet, count = set.labels.length): ImageSet {
+  const all = set.labels.length;
+  if (count >= 2 && count <= all) return firstImages(set, count);
+  throw new UsageError(`--images is ${count}, wants 2 to ${all}, which ${set.name} has`);
+}
 
 async function frechetScore(
   { config, device, policy, trainer }: GanSession,
-  classifier: ImagesSession,
+  judge: ImageJudge,
   real: ImageSet,
-  signal: AbortSignal,
-): Promise<{ readonly distance: number; readonly ofTrainingImages: number }> {
+  { signal }: JudgeContext,
+): Promise<FrechetScore> {
   const { name, dir } = config.data;
   const labels = Int32Array.from(real.labels);
   const images = await trainer.evaluating(() =>
     makeImages(device, trainer.model, labels, { policy, seed: config.seed, signal }),
   );
   const training = await loadImages(name, dir, "train");
-  const count = Math.min(training.labels.length, real.labels.length);
-  const moments = (set: ImageSet) => momentsOf(classifier, set, signal);
-  const ofReal = await moments(real);
+  const others = firstImages(training, Math.min(training.labels.length, labels.length));
+  const ofReal = await judge.moments(real, "test images");
+  const ofMade = await judge.moments({ ...real, images }, "made images");
+  const ofTraining = await judge.moments(others, "training images");
   return {
-    distance: frechetDistance(await moments({ ...real, images }), ofReal),
-    ofTrainingImages: frechetDistance(await moments(firstImages(training, count)), ofReal),
+    ...judge.description,
+    images: labels.length,
+    distance: frechetDistance(ofMade, ofReal),
+    ofTrainingImages: frechetDistance(ofTraining, ofReal),
   };
-}
-
-function momentsOf(session: ImagesSession, set: ImageSet, signal: AbortSignal) {
-  const { config, device, policy, trainer } = session;
-  const { seed, batch } = config;
-  const how = { policy, seed, rows: batch, normalisation: normalisationOf(config), signal };
-  return trainer.evaluating(async () => {
-    const { mean, covariance } = await featureMoments(device, trainer.model, set, how);
-    return { mean, covariance };
-  });
 }
 
 /** For people. */
 export function ganScoreLine({ loss, images, frechet }: GanScore, step: number): string {
-  const distance =
-    frechet === undefined
-      ? ""
-      : `, Fréchet distance (features of ${basename(frechet.features)}, step ${frechet.step}) ` +
-        `${frechet.distance.toFixed(3)}, of training images ${frechet.ofTrainingImages.toFixed(3)}`;
-  return `discriminator loss ${loss.toFixed(4)}${distance} (step ${step}, ${images} images)\n`;
+  return `discriminator loss ${loss.toFixed(4)}${frechet ? distanceText(frechet) : ""} (step ${step}, ${images} images)\n`;
+}
+
+function distanceText({ measure, network, images, distance, ofTrainingImages }: FrechetScore): string {
+  return (
+    `, ${measure} (features of ${network}; ${images} images of each kind) ` +
+    `${distance.toFixed(3)}, of training images ${ofTrainingImages.toFixed(3)}`
+  );
 }
 
 function* interruptible<T>(items: Iterable<T>, signal: AbortSignal): Generator<T, void, undefined> {

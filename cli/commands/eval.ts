@@ -4,6 +4,7 @@ import type { Command, CommandContext } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { interruptible } from "../interruptible.ts";
 import type { EncoderScore } from "../score-encoder.ts";
+import type { Comparison } from "../score-gan.ts";
 import type { Position } from "../open-run.ts";
 import type { GanSession, ImagesSession, LanguageSession, MaskedSession, TextsSession } from "../session.ts";
 
@@ -30,16 +31,28 @@ async function run(given: CommandContext): Promise<void> {
   const opened = await openRun(path, checkpoint, changes);
   try {
     const { position } = opened;
-    if (features !== undefined && opened.task !== "gan")
-      throw new UsageError("--features is for runs of GANs, whose images it compares with real ones");
+    for (const key of ["features", "images"])
+      if (values[key] !== undefined && opened.task !== "gan")
+        throw new UsageError(`--${key} is for runs of GANs, whose images are compared with real ones`);
+    const comparison = comparisonOf(features, values.images);
     const request = { path, position, other, part };
     if (opened.task === "language") await scoreText(opened, request, given);
     else if (opened.task === "images") await scoreImages(opened, request, given);
-    else if (opened.task === "gan") await scoreMade(opened, { path, position, features }, given);
+    else if (opened.task === "gan") await scoreMade(opened, { path, position, comparison }, given);
     else await scoreEncoder(opened, request, given);
   } finally {
     await opened.close();
   }
+}
+
+function comparisonOf(features: string | undefined, given: string | boolean | undefined) {
+  if (features === undefined) {
+    if (given === undefined) return undefined;
+    throw new UsageError("--images goes with --features: it says how many images to compare");
+  }
+  const images = given === undefined ? undefined : Number(given);
+  if (images === undefined || Number.isSafeInteger(images)) return { features, images };
+  throw new UsageError(`--images is "${String(given)}", wants a whole number`);
 }
 
 type TextPart = "validation" | "test";
@@ -155,12 +168,12 @@ async function scoreMade(
   {
     path,
     position,
-    features,
-  }: { readonly path: string; readonly position: Position; readonly features: string | undefined },
-  { json, stdout, signal }: CommandContext,
+    comparison,
+  }: { readonly path: string; readonly position: Position; readonly comparison: Comparison | undefined },
+  { json, stdout, stderr, signal }: CommandContext,
 ): Promise<void> {
   const { ganScoreLine, scoreGan } = await import("../score-gan.ts");
-  const score = await scoreGan(session, features, signal);
+  const score = await scoreGan(session, comparison, { stderr, signal });
   const { step } = position;
   stdout.write(json ? `${JSON.stringify({ run: path, step, ...score })}\n` : ganScoreLine(score, step));
 }
@@ -194,9 +207,10 @@ async function scoreEncoder(
 export const command: Command = {
   name: "eval",
   summary:
-    "score a run's model: loss, and perplexity (of bytes: bits a byte, too), accuracy, or Fréchet distance",
+    "score a run's model: loss, and perplexity (of bytes: bits a byte, too), accuracy, or Fréchet distance (FID)",
   usage:
-    "eval <run> [--data <file> | --part validation|test | --features <run>] [--data-dir <folder>] [--checkpoint step-<n>]",
+    "eval <run> [--data <file> | --part validation|test | --features <run | checkpoint> [--images <n>]] " +
+    "[--data-dir <folder>] [--checkpoint step-<n>]",
   options: [
     {
       name: "data",
@@ -219,8 +233,16 @@ export const command: Command = {
     {
       name: "features",
       type: "string",
-      placeholder: "<run>",
-      doc: "of a GAN: the Fréchet distance between made and real images in the features of this run's classifier",
+      placeholder: "<run | checkpoint>",
+      doc:
+        "of a GAN: the Fréchet distance between made and real images in the features of this run's classifier, or of Inception-v3 " +
+        "in this file (.safetensors, .pth); pytorch-fid's weights give the FID",
+    },
+    {
+      name: "images",
+      type: "string",
+      placeholder: "<n>",
+      doc: "with --features: how many test, made and training images; default as many as there are test images",
     },
     {
       name: "checkpoint",
@@ -233,6 +255,7 @@ export const command: Command = {
     "logrung eval runs/own-source-20260131-120000-3fa2",
     "logrung eval runs/mine --data other.txt --json",
     "logrung eval runs/gan --features runs/fashion-mnist-conv",
+    "logrung eval runs/gan --features pt_inception-2015-12-05-6726825d.pth --images 2000",
   ],
   run,
 };

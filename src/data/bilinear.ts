@@ -21,21 +21,29 @@ function betweens(length: number, count: number): Between[] {
  * Each new pixel of the four old ones around it, however much smaller the image becomes: `interpolate(mode="bilinear",
  * align_corners=False)`, by which published distances between images are taken. Where images are to look well, `scaledPart` averages.
  */
-export function bilinear({ channels, height, width, pixels }: Image, toHeight: number, toWidth: number): Image {
-  const [down, across] = [betweens(height, toHeight), betweens(width, toWidth)];
-  const made = new Float32Array(toHeight * toWidth * channels);
-  const line = width * channels;
-  let at = 0;
-  for (const y of down)
-    for (const x of across)
-      for (let c = 0; c < channels; c++) {
-        const [left, right] = [x.first * channels + c, x.second * channels + c];
-        const mix = (row: number): number => {
-          const before = pixels[row * line + left];
-          return before + x.share * (pixels[row * line + right] - before);
-        };
-        const above = mix(y.first);
-        made[at++] = above + y.share * (mix(y.second) - above);
-      }
+export function bilinear(image: Image, toHeight: number, toWidth: number): Image {
+  const { channels, height } = image;
+  const line = toWidth * channels;
+  const wide = acrossRows(image, toWidth);
+  const made = new Float32Array(toHeight * line);
+  for (const [y, { first, second, share }] of betweens(height, toHeight).entries())
+    for (let i = 0; i < line; i++) {
+      const above = wide[first * line + i];
+      made[y * line + i] = above + share * (wide[second * line + i] - above);
+    }
   return { channels, height: toHeight, width: toWidth, pixels: made };
-} // prettier-ignore
+}
+
+/** All rows at their new length, not yet rounded. */
+function acrossRows({ channels, height, width, pixels }: Image, toWidth: number): Float64Array {
+  const wide = new Float64Array(height * toWidth * channels);
+  const across = betweens(width, toWidth);
+  let at = 0;
+  for (let row = 0; row < height; row++)
+    for (const { first, second, share } of across)
+      for (let c = 0; c < channels; c++) {
+        const before = pixels[(row * width + first) * channels + c];
+        wide[at++] = before + share * (pixels[(row * width + second) * channels + c] - before);
+      }
+  return wide;
+}

@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { decode } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encodeSafetensors } from "../../src/io/safetensors.ts";
+import { inceptionCheckpoint } from "../data/inception.ts";
+import { pytorchZip } from "../data/pytorch.ts";
 import { inPlace, stateOf, workspace } from "./program.ts";
 
 const folder = workspace();
@@ -110,7 +113,36 @@ describe("a run of a GAN", () => {
     expect(frechet.distance).toBeGreaterThan(frechet.ofTrainingImages);
     expect(frechet.ofTrainingImages).toBeGreaterThanOrEqual(0);
     const line = (await inPlace(["eval", whole, `--features=${classifier}`])).stdout;
-    expect(line).toMatch(/discriminator loss [\d.]+, Fréchet distance \(features of mlp, step 4\) [\d.]+, of training/);
+    expect(line).toMatch(/loss [\d.]+, Fréchet distance \(features of mlp, step 4; 20 images of each kind\) [\d.]+, of training/);
+    expect(frechet).toMatchObject({ measure: "Fréchet distance", network: "mlp, step 4", images: 20 });
+  }); // prettier-ignore
+
+  it("is scored by the features of Inception-v3 in a file, which is named for what it is", async () => {
+    const variants = [["fid", /narrowed to 128 features/], ["torchvision", /1,000 classes/]] as const;
+    const published = join(folder, "inception");
+    mkdirSync(published);
+    const found = [];
+    for (const [variant, label] of variants) {
+      const tensors = inceptionCheckpoint({ variant, widthDivisor: 16 }, variant === "torchvision");
+      const file = join(published, variant === "fid" ? "narrow.pth" : "model.safetensors");
+      const parts = variant === "fid" ? [pytorchZip(tensors)] : encodeSafetensors(Object.fromEntries(tensors));
+      writeFileSync(file, Buffer.concat(parts));
+      // A file by its name, then the usual one of a folder.
+      const features = variant === "fid" ? file : published;
+      const { code, stdout, stderr } = await inPlace(["eval", whole, "--features", features, "--images=6", "--json"]);
+      expect(code, stderr).toBe(0);
+      const { images, frechet } = JSON.parse(stdout);
+      expect(images).toBe(20);
+      expect(frechet).toMatchObject({ measure: "Fréchet distance", features: file, images: 6 });
+      expect(frechet.network).toMatch(label);
+      expect(frechet.distance).toBeGreaterThan(0);
+      expect(stderr).toMatch(/features of made images: 6\/6 · \d+ s/);
+      expect(stderr.includes("AuxLogits in model.safetensors is left out")).toBe(variant === "torchvision");
+      found.push(frechet.distance);
+    }
+    expect(found[0]).not.toBe(found[1]);
+    const line = (await inPlace(["eval", whole, "--features", join(published, "narrow.pth"), "--images=2"])).stdout;
+    expect(line).toMatch(/Fréchet distance \(features of Inception-v3 of 2015-12-05, .*; 2 images of each kind\) [\d.]+/);
   }); // prettier-ignore
 });
 
@@ -130,7 +162,21 @@ describe("wrong use of a GAN", () => {
     expect(await fault("generate", join(folder, "mlp"))).toMatch(/wants a run of a language model/);
     expect(await fault("eval", join(folder, "mlp"), `--features=${whole}`)).toMatch(/for runs of GANs/);
     expect(await fault("eval", whole, `--features=${whole}`)).toMatch(/classifier of images, .* learns gan/);
+    const other = join(folder, "other.pth");
+    writeFileSync(other, pytorchZip(new Map([["fc.weight", { dtype: "F32", shape: [1], bytes: new Uint8Array(4) }]])));
+    expect(await fault("eval", whole, `--features=${other}`)).toMatch(/no tensor "Conv2d_1a_3x3\.conv\.weight": it is another/);
+    writeFileSync(other, "no tensors");
+    expect(await fault("eval", whole, `--features=${other}`)).toMatch(/other\.pth" is not a valid safetensors file/);
+    expect(await fault("eval", whole, "--images=3")).toMatch(/--images goes with --features/);
+    expect(await fault("eval", whole, `--features=${other}`, "--images=all")).toMatch(/--images is "all", wants a whole number/);
+    expect(await fault("eval", whole, `--features=${other}`, "--images=1")).toMatch(/--images is 1, wants 2 to 20/);
+    expect(await fault("eval", join(folder, "mlp"), "--images=3")).toMatch(/--images is for runs of GANs/);
+    expect(await fault("eval", whole, `--features=${join(folder, "nowhere")}`)).toMatch(/nowhere/);
+    const several = join(folder, "several");
+    mkdirSync(several);
+    for (const name of ["a.pth", "b.safetensors"]) writeFileSync(join(several, name), "");
+    expect(await fault("eval", whole, `--features=${several}`)).toMatch(/has several checkpoints, name one: a\.pth, b\.safe/);
     expect(await fault("eval", whole, "--data=a.txt")).toMatch(/test part/);
     expect(existsSync(join(folder, "no"))).toBe(false);
-  });
+  }); // prettier-ignore
 });
