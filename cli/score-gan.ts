@@ -95,8 +95,8 @@ async function frechetScore(
   return {
     ...judge.description,
     images: labels.length,
-    distance: frechetDistance(ofMade, ofReal),
-    ofTrainingImages: frechetDistance(ofTraining, ofReal),
+    distance: await frechetDistance(ofMade, ofReal, signal),
+    ofTrainingImages: await frechetDistance(ofTraining, ofReal, signal),
   };
 }
 

@@ -1,4 +1,5 @@
 /** The Fréchet distance between two sets of vectors, each taken for a normal distribution. */
+import { inTurns } from "./breathe.ts";
 import { symmetricEigenvalues } from "./symmetric-eigen.ts";
 
 /** Mean and covariance of vectors, gathered as they come. */
@@ -74,16 +75,17 @@ export interface Gaussian {
  *
  * In the features of the Inception of 2015 it is the FID; in those of another network it is another number, to be named after it.
  *
+ * @param signal  throws its reason; of 2,048 features it takes a minute.
  * @returns d², never below 0.
  * @throws RangeError when the sizes differ or something is not finite.
  * @source Dowson and Landau 1982; Heusel et al. 2017, GANs trained by a two time-scale update rule, equation 6.
  */
-export function frechetDistance(a: Gaussian, b: Gaussian): number {
+export async function frechetDistance(a: Gaussian, b: Gaussian, signal?: AbortSignal): Promise<number> {
   const n = a.mean.length;
   if (b.mean.length !== n) throw new RangeError(`logrung: Fréchet distance of ${n} and ${b.mean.length} features`);
   const apart = a.mean.reduce((sum, x, i) => sum + (x - b.mean[i]) ** 2, 0);
-  const factor = choleskyRows(a.covariance, n);
-  const values = symmetricEigenvalues(between(factor, b.covariance, n), factor.length);
+  const factor = await choleskyRows(a.covariance, n, signal);
+  const values = await symmetricEigenvalues(await between(factor, b.covariance, n, signal), factor.length, signal);
   const traceOfRoot = values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
   return Math.max(0, apart + trace(a.covariance, n) + trace(b.covariance, n) - 2 * traceOfRoot);
 } // prettier-ignore
@@ -94,13 +96,24 @@ export function frechetDistance(a: Gaussian, b: Gaussian): number {
  *
  * @source Higham 2002, Accuracy and stability of numerical algorithms, section 10.3.
  */
-function choleskyRows(a: Float64Array, n: number): Float64Array[] {
+async function choleskyRows(
+  a: Float64Array,
+  n: number,
+  signal: AbortSignal | undefined,
+): Promise<Float64Array[]> {
   const left = Float64Array.from({ length: n }, (_, i) => a[i * n + i]);
   const noise = n * Number.EPSILON * left.reduce((most, x) => Math.max(most, x), 0);
   const rows: Float64Array[] = [];
-  while (rows.length < n) {
+  await inTurns(n, signal, (_, to) => addPivots(rows, a, left, noise, to));
+  return rows;
+}
+
+/** Up to so many rows of G, while what is `left` of A's diagonal is more than noise. */
+function addPivots(rows: Float64Array[], a: Float64Array, left: Float64Array, noise: number, count: number): void {
+  const n = left.length;
+  while (rows.length < count) {
     const pivot = left.reduce((most, x, i) => (x > left[most] ? i : most), 0);
-    if (left[pivot] <= noise) break;
+    if (left[pivot] <= noise) return;
     const row = a.slice(pivot * n, (pivot + 1) * n);
     for (const before of rows) subtract(row, before, before[pivot]);
     const scale = 1 / Math.sqrt(left[pivot]);
@@ -111,8 +124,7 @@ function choleskyRows(a: Float64Array, n: number): Float64Array[] {
     left[pivot] = 0;
     rows.push(row);
   }
-  return rows;
-}
+} // prettier-ignore
 
 /** row ← row - x · other */
 function subtract(row: Float64Array, other: Float64Array, x: number): void {
@@ -120,22 +132,33 @@ function subtract(row: Float64Array, other: Float64Array, x: number): void {
 }
 
 /** G B Gᵀ, [rank, rank]. */
-function between(factor: readonly Float64Array[], b: Float64Array, n: number): Float64Array {
+async function between(
+  factor: readonly Float64Array[],
+  b: Float64Array,
+  n: number,
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
   const rank = factor.length;
   const out = new Float64Array(rank * rank);
-  for (let i = 0; i < rank; i++) {
-    const product = new Float64Array(n);
-    for (let k = 0; k < n; k++) subtract(product, b.subarray(k * n, (k + 1) * n), -factor[i][k]);
-    for (let j = 0; j <= i; j++) {
-      const other = factor[j];
-      let sum = 0;
-      for (let k = 0; k < n; k++) sum += product[k] * other[k];
-      out[i * rank + j] = sum;
-      out[j * rank + i] = sum;
-    }
-  }
+  await inTurns(rank, signal, (from, to) => {
+    for (let i = from; i < to; i++) rowBetween(factor, b, n, i, out);
+  });
   return out;
 }
+
+/** Row i of it, up to the diagonal, and column i. */
+function rowBetween(factor: readonly Float64Array[], b: Float64Array, n: number, i: number, out: Float64Array): void {
+  const rank = factor.length;
+  const product = new Float64Array(n);
+  for (let k = 0; k < n; k++) subtract(product, b.subarray(k * n, (k + 1) * n), -factor[i][k]);
+  for (let j = 0; j <= i; j++) {
+    const other = factor[j];
+    let sum = 0;
+    for (let k = 0; k < n; k++) sum += product[k] * other[k];
+    out[i * rank + j] = sum;
+    out[j * rank + i] = sum;
+  }
+} // prettier-ignore
 
 const trace = (a: Float64Array, n: number): number => {
   let sum = 0;

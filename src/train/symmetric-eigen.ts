@@ -1,4 +1,5 @@
 /** Eigenvalues of symmetric matrices, in float64. */
+import { inTurns } from "./breathe.ts";
 
 /** Most sweeps of rotations for one eigenvalue; a few are enough. */
 const MOST_SWEEPS = 60;
@@ -8,15 +9,20 @@ const MOST_SWEEPS = 60;
  * in the reflections.
  *
  * @param matrix  [n, n], row-major, symmetric; it stays.
+ * @param signal  throws its reason.
  * @returns the eigenvalues in no order, each as exact as the largest allows: to some ε of it.
  * @throws RangeError when it is not square, or holds what is not finite.
  * @source Golub and Van Loan, Matrix computations, 4th edition, sections 8.3.1 and 8.3.5.
  */
-export function symmetricEigenvalues(matrix: Float64Array, n: number): Float64Array {
+export async function symmetricEigenvalues(
+  matrix: Float64Array,
+  n: number,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
   if (matrix.length !== n * n)
     throw new RangeError(`logrung: eigenvalues of ${matrix.length} numbers as ${n}×${n}`);
   if (!matrix.every(Number.isFinite)) throw new RangeError("logrung: eigenvalues of a matrix with NaN or infinity");
-  const tridiagonal = reduced(matrix.slice(), n);
+  const tridiagonal = await reduced(matrix.slice(), n, signal);
   diagonalise(tridiagonal, n);
   return tridiagonal.diagonal;
 } // prettier-ignore
@@ -27,18 +33,28 @@ interface Tridiagonal {
   readonly beside: Float64Array;
 }
 
+async function reduced(a: Float64Array, n: number, signal: AbortSignal | undefined): Promise<Tridiagonal> {
+  const matrix = { diagonal: new Float64Array(n), beside: new Float64Array(n) };
+  await inTurns(n, signal, (from, to) => reduceRows(a, n, from, to, matrix));
+  return matrix;
+}
+
 /** Aₖ₊₁ = H Aₖ H with H = I - 2 v vᵀ, which clears row and column k behind their first two; `a` is overwritten. */
-function reduced(a: Float64Array, n: number): Tridiagonal {
-  const [diagonal, beside] = [new Float64Array(n), new Float64Array(n)];
+function reduceRows(
+  a: Float64Array,
+  n: number,
+  from: number,
+  to: number,
+  { diagonal, beside }: Tridiagonal,
+): void {
   const [v, w] = [new Float64Array(n), new Float64Array(n)];
-  for (let k = 0; k < n; k++) {
+  for (let k = from; k < to; k++) {
     const row = a.subarray(k * n, (k + 1) * n);
     diagonal[k] = row[k];
     const turned = reflector(row, k, v);
     beside[k] = turned ?? (k < n - 1 ? row[k + 1] : 0);
     if (turned !== null) reflect(a, n, k + 1, v, w);
   }
-  return { diagonal, beside };
 }
 
 /**
