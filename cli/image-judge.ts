@@ -1,12 +1,13 @@
 /** Networks in whose features images are compared. */
 import type { ImageSet } from "../src/data/image-set.ts";
+import type { InceptionMeasure } from "../src/models/inception-weights.ts";
 import type { Gaussian } from "../src/train/frechet-distance.ts";
 import type { TextOutput } from "./command.ts";
 
 /** What the distance in a network's features is. */
 export interface JudgeDescription {
   /** `FID` in the features of Inception's weights of 2015 alone. */
-  readonly measure: "FID" | "Fréchet distance";
+  readonly measure: InceptionMeasure;
   /** Whose features they are, for people. */
   readonly network: string;
   /** The run or the checkpoint's file. */

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { decodePytorch, isPytorch } from "../src/io/pytorch-file.ts";
 import { readBytes } from "../src/io/read-file.ts";
 import { decodeSafetensors } from "../src/io/safetensors.ts";
+import { sha256 } from "../src/io/sha256.ts";
 import { InceptionV3 } from "../src/models/inception-v3.ts";
 import { inceptionLabel, type InceptionWeights, readInceptionV3 } from "../src/models/inception-weights.ts";
 import type { Device } from "../src/tensor/device.ts";
@@ -40,13 +41,14 @@ export async function inceptionJudge(
   device: Device,
   { stderr, signal }: JudgeContext,
 ): Promise<ImageJudge> {
-  const weights = await readInception(file);
+  const bytes = await readBytes(file);
+  const weights = inceptionIn(bytes, file);
   if (weights.hadAuxiliary)
     stderr.write(`logrung: AuxLogits in ${basename(file)} is left out: it was of use in training alone\n`);
-  const { network, isFid } = inceptionLabel(weights.config);
+  const label = inceptionLabel(weights.config, await sha256([bytes]));
   const model = new InceptionV3(device, weights);
   return {
-    description: { measure: isFid ? "FID" : "Fréchet distance", network, features: file },
+    description: { ...label, features: file },
     async moments(set, what) {
       const progress = progressOf(stderr, what, set.labels.length);
       const { mean, covariance } = await inceptionMoments(device, model, set, { progress, signal });
@@ -56,10 +58,10 @@ export async function inceptionJudge(
   };
 }
 
-async function readInception(file: string): Promise<InceptionWeights> {
-  const bytes = await readBytes(file);
-  return readInceptionV3(isPytorch(bytes) ? decodePytorch(bytes, file) : decodeSafetensors(bytes, file).tensors);
-} // prettier-ignore
+function inceptionIn(bytes: Uint8Array, file: string): InceptionWeights {
+  const tensors = isPytorch(bytes) ? decodePytorch(bytes, file) : decodeSafetensors(bytes, file).tensors;
+  return readInceptionV3(tensors);
+}
 
 /** Milliseconds between two lines of progress. */
 const interval = 10_000;

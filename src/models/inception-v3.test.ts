@@ -8,7 +8,7 @@ import { Device } from "../tensor/device.ts";
 import { readValues } from "../tensor/tensor.ts";
 import { auxiliaryTensors, inceptionFeatures, inceptionTensors, trainedNumbers } from "./inception-layers.ts";
 import { InceptionV3 } from "./inception-v3.ts";
-import { InceptionError, inceptionLabel, readInceptionV3 } from "./inception-weights.ts";
+import { fidWeightsSha256, InceptionError, inceptionLabel, readInceptionV3 } from "./inception-weights.ts";
 
 const wasm = new Device(await createWasmBackend({ threads: 1 }));
 const reference = new Device(createReferenceBackend({ precision: "float32" }));
@@ -137,15 +137,20 @@ describe("reading a checkpoint", () => {
     expect(() => readInceptionV3(pruned)).toThrow(/"Mixed_7c\.branch1x1\.conv\.weight" \(and 4 more that are missing\)/);
   }); // prettier-ignore
 
-  it("calls only the network of 2015, at its width, the FID's", () => {
-    expect(inceptionLabel({ variant: "fid" })).toEqual({
-      network: "Inception-v3 of 2015-12-05, 1,008 outputs, as pytorch-fid",
-      isFid: true,
+  it("calls only the published weights' the FID", () => {
+    const network = "Inception-v3 of 2015-12-05, 1,008 outputs, as pytorch-fid";
+    expect(inceptionLabel({ variant: "fid" }, fidWeightsSha256)).toEqual({ measure: "FID", network });
+    const other = `${network}, weights of another file than pytorch-fid's`;
+    expect(inceptionLabel({ variant: "fid" }, "0".repeat(64))).toEqual({
+      measure: "unverified FID",
+      network: other,
     });
-    expect(inceptionLabel({ variant: "torchvision" }).isFid).toBe(false);
-    expect(inceptionLabel(narrow.fid)).toEqual({
-      network: expect.stringMatching(/2015-12-05.*narrowed to 128 features$/),
-      isFid: false,
+    const { measure } = inceptionLabel({ variant: "torchvision" }, fidWeightsSha256);
+    expect(measure).toBe("Fréchet distance");
+    expect(inceptionLabel(narrow.fid, fidWeightsSha256)).toEqual({
+      measure: "Fréchet distance",
+      network: `${network}, narrowed to 128 features`,
     });
+    expect(fidWeightsSha256).toMatch(/^6726825d[0-9a-f]{56}$/);
   });
 });

@@ -148,16 +148,32 @@ function foldedConvolution(tensors: Tensors, name: string): FoldedLayer {
   return { weight, bias };
 }
 
-/** What a network's features are called, and whether their distance is the FID. */
-export function inceptionLabel(config: InceptionConfig): {
-  readonly network: string;
-  readonly isFid: boolean;
-} {
+/**
+ * SHA-256 of pytorch-fid's `pt_inception-2015-12-05-6726825d.pth`, the weights that FIDs are published with.
+ *
+ * @source its name, whose digits PyTorch's convention takes from it; evaluations that pin the whole, of 95,628,359 bytes.
+ */
+export const fidWeightsSha256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
+
+/**
+ * What the distance in a network's features may be called: the FID, where the weights are known to be the published ones; unverified, where
+ * the network is the FID's and the file is another, such as one converted to safetensors.
+ */
+export type InceptionMeasure = "FID" | "unverified FID" | "Fréchet distance";
+
+/** What a network's features are called, and their distance. @param sha256  of the file that the weights are from. */
+export function inceptionLabel(
+  config: InceptionConfig,
+  sha256: string,
+): { readonly measure: InceptionMeasure; readonly network: string } {
   const { variant, widthDivisor = 1 } = config;
   const network =
     variant === "fid"
       ? "Inception-v3 of 2015-12-05, 1,008 outputs, as pytorch-fid"
       : "Inception-v3 of 1,000 classes, as torchvision's";
-  if (widthDivisor === 1) return { network, isFid: variant === "fid" };
-  return { network: `${network}, narrowed to ${inceptionFeatures(config)} features`, isFid: false };
-}
+  if (widthDivisor !== 1)
+    return { measure: "Fréchet distance", network: `${network}, narrowed to ${inceptionFeatures(config)} features` };
+  if (variant !== "fid") return { measure: "Fréchet distance", network };
+  if (sha256 === fidWeightsSha256) return { measure: "FID", network };
+  return { measure: "unverified FID", network: `${network}, weights of another file than pytorch-fid's` };
+} // prettier-ignore
