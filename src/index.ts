@@ -102,6 +102,7 @@ export {
   globalAveragePool,
   maxPool,
   rectifiedMaxPool,
+  type AveragePoolOptions,
   type PoolOptions,
 } from "./ops/pooling.ts";
 export { rmsNorm } from "./ops/rms-norm.ts";
@@ -161,6 +162,9 @@ export {
 } from "./models/gan.ts";
 export type { ImageModel, ImageModelDefinition, ImageTask } from "./models/image-model.ts";
 export { imagePreset, imagePresets } from "./models/image-presets.ts";
+export { type InceptionConfig, type InceptionVariant } from "./models/inception-layers.ts";
+export { InceptionV3 } from "./models/inception-v3.ts";
+export { InceptionError, type InceptionWeights, readInceptionV3 } from "./models/inception-weights.ts";
 export { mlp } from "./models/mlp.ts";
 export { resnet, type ResNetConfig } from "./models/resnet.ts";
 export { vit, type VitConfig } from "./models/vit.ts";

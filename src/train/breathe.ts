@@ -11,8 +11,8 @@ export const breathe = (): Promise<void> =>
 const rowsAtATime = 32;
 
 /**
- * Long work on the rows of a matrix, some at a time with a turn of the event loop between. The work on some is a function of its own, as
- * engines make loops within asynchronous ones half as fast.
+ * Long work on the rows of a matrix, some at a time with a turn of the event loop between. The work on some is a function of its own: loops
+ * within an asynchronous one took half as long again.
  *
  * @param work    on rows from `from` to below `to`.
  * @param signal  throws its reason at the next rows.
