@@ -65,6 +65,32 @@ function fault(...operations: readonly Buffer[]): string {
 }
 const letters = (text: string): Buffer => Buffer.from(text);
 
+describe("PyTorch's older ways", () => {
+  const one = new Map([["weight", tensor("F32", [3], Float32Array.of(1, 2, 3))]]);
+  const storage = Buffer.concat([
+    letters("("), string("storage"), global("torch.FloatStorage"), string("0"), string("cpu"), integer(3), letters("tQ"),
+  ]); // prettier-ignore
+  /** Two elements from the second on, as before 0.4. */
+  const view = Buffer.concat([
+    global("torch._utils._rebuild_tensor"), letters("("), storage, integer(1), letters("("), integer(2), letters("t("),
+    integer(1), letters("ttR"),
+  ]); // prettier-ignore
+  const parameter = Buffer.concat([
+    global("torch._utils._rebuild_parameter"), letters("("), view, Buffer.of(0x88), letters(")tR"),
+  ]); // prettier-ignore
+  const read = (...operations: readonly Buffer[]) =>
+    plain(decodePytorch(pytorchZip(one, pickled(...operations)), "a.pth"));
+  const wanted = [["w", "F32", [2], [...new Uint8Array(Float32Array.of(2, 3).buffer)]]];
+
+  it("are read: parts of storages, parameters, and a state_dict beside other things", () => {
+    expect(read(letters("}"), string("w"), view, letters("s"))).toEqual(wanted);
+    expect(read(letters("}"), string("w"), parameter, letters("s"))).toEqual(wanted);
+    const inner = [letters("}"), string("w"), view, letters("s")];
+    const outer = [letters("}("), string("epoch"), integer(3), string("state_dict"), ...inner, letters("u")];
+    expect(read(...outer)).toEqual(wanted);
+  });
+});
+
 describe("what is no state_dict", () => {
   it("is refused by what it names", () => {
     const system = fault(global("os.system"), letters("("), string("true"), letters("t"), letters("R"));
