@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -99,6 +99,19 @@ describe("token files", () => {
       openTokenFiles({ training: path("a.bin"), validation: path("none") }, words),
     ).rejects.toThrow(/ENOENT/);
   });
+
+  it("never take the place of the text, nor stand where they are not whole", async () => {
+    writeFileSync(path("own.txt"), "a text");
+    symlinkSync(path("own.txt"), path("link.txt"));
+    for (const output of ["own.txt", "link.txt"])
+      await expect(tokeniseFile(path("own.txt"), path(output), byteTokenizer)).rejects.toThrow(/is the text itself/);
+    expect(readFileSync(path("own.txt"), "utf8")).toBe("a text");
+    writeFileSync(path("half.txt"), Buffer.from([0x61, 0x61, 0xff]));
+    writeFileSync(path("half.bin"), "what was there");
+    await expect(tokeniseFile(path("half.txt"), path("half.bin"), byteTokenizer, { bytes: 1 })).rejects.toThrow(DataError);
+    expect(readFileSync(path("half.bin"), "utf8")).toBe("what was there");
+    expect(existsSync(path("half.bin.part"))).toBe(false);
+  }); // prettier-ignore
 
   it("name the byte of a text that is none, across pieces", async () => {
     for (const [tail, at] of [[[0xe2, 0x82], 4], [[0x61, 0xff, 0x61], 5]] as const) {

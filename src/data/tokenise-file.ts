@@ -1,9 +1,11 @@
 /** Turning a text of any size into a token file, in pieces. Node only. */
 import { createReadStream } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { FileError } from "../io/file-error.ts";
 import { joinBytes } from "../io/sha256.ts";
 import { writeTokenFile } from "../io/token-file.ts";
 import { checkUtf8 } from "./corpus.ts";
+import { DataError } from "./data-error.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Bytes read at once; a piece ends where the tokeniser can be cut, so memory stays at a few of these. */
@@ -14,7 +16,7 @@ const pieceBytes = 1 << 22;
  *
  * @param options.bytes  bytes at once; default 4 MiB.
  * @returns how many symbols were written.
- * @throws DataError when the text is not UTF-8; FileError when a file cannot be read or written; RangeError for a vocabulary that 16
+ * @throws DataError when the text is not UTF-8, or the output is the text itself; FileError when a file cannot be read or written; RangeError for a vocabulary that 16
  *   bits do not hold; TokenizerError for text that the vocabulary does not cover.
  */
 export async function tokeniseFile(
@@ -25,8 +27,13 @@ export async function tokeniseFile(
 ): Promise<number> {
   if (tokenizer.vocabulary > 65_536)
     throw new RangeError(`logrung: a vocabulary of ${tokenizer.vocabulary} does not fit 16 bits`);
+  if ((await placeOf(input)) === (await placeOf(output)))
+    throw new DataError(output, "is the text itself: name another file for its symbols");
   return writeTokenFile(output, symbolsOf(input, tokenizer, bytes));
 }
+
+/** Where a path leads to, links followed; the path itself where nothing is, which reading and writing will tell. */
+const placeOf = (path: string): Promise<string> => realpath(path).catch(() => path);
 
 async function* symbolsOf(
   path: string,

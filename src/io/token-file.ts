@@ -3,7 +3,7 @@
  * corpus may be larger than memory. Node only.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { FileError } from "./file-error.ts"; // prettier-ignore
 
 /** The bytes are no token file, or a symbol in it has no place in the vocabulary. */
@@ -82,25 +82,45 @@ function attempt<T>(path: string, action: () => T): T {
 }
 
 /**
- * Writes symbols as a token file, piece by piece.
+ * Writes symbols as a token file, piece by piece. It lies beside its place until it is whole, so a file of that name is
+ * never a part of one.
  *
  * @returns how many symbols were written.
- * @throws RangeError for a symbol that does not fit 16 bits; FileError when it cannot be written.
+ * @throws RangeError for a symbol that does not fit 16 bits; FileError when it cannot be written; what `pieces` throw.
  */
 export async function writeTokenFile(
   path: string,
   pieces: Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>,
 ): Promise<number> {
-  let length = 0;
-  const file = await open(path, "w").catch((cause: unknown) => {
+  const unfinished = `${path}.part`;
+  try {
+    const length = await writePieces(path, unfinished, pieces);
+    await rename(unfinished, path).catch(failed(path));
+    return length;
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => {
+      // The first failure is the one to tell.
+    });
+    throw error;
+  }
+}
+
+const failed =
+  (path: string) =>
+  (cause: unknown): never => {
     throw new FileError("write", path, cause);
-  });
+  };
+
+async function writePieces(
+  path: string,
+  unfinished: string,
+  pieces: Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>,
+): Promise<number> {
+  let length = 0;
+  const file = await open(unfinished, "w").catch(failed(path));
   try {
     for await (const piece of pieces) {
-      const bytes = littleEndian(piece);
-      await file.appendFile(bytes).catch((cause: unknown) => {
-        throw new FileError("write", path, cause);
-      });
+      await file.appendFile(littleEndian(piece)).catch(failed(path));
       length += piece.length;
     }
   } finally {
