@@ -1,4 +1,5 @@
 /** What a configuration of a model of images needs beyond its schema. */
+import type { ImageTask } from "../../src/models/image-model.ts";
 import { imageDefinition, sizedModel } from "../../src/models/image-presets.ts";
 import { imageFolderName, imageSets } from "../image-sets.ts";
 import { ConfigError } from "./config-error.ts";
@@ -16,7 +17,7 @@ export function folderSizes({
 }
 
 /**
- * Mean and deviation are one number a channel; dropout is for architectures that drop; a folder is named where it is meant, and the
+ * The architecture takes the images; mean and deviation are one number a channel; dropout is for architectures that drop; a folder is named where it is meant, and the
  * shares of a cut come the least first.
  *
  * @throws ConfigError.
@@ -27,7 +28,9 @@ export function checkImages({ data, model }: ParsedImagesConfig): void {
     throw new ConfigError([`"model.dropout" is ${model.dropout}, but ${model.name} drops nothing: wants 0`]);
   if (data.name === imageFolderName) checkFolder(data);
   else checkSet(data);
-  const channels = data.name === imageFolderName ? folderChannels : imageSets[data.name].channels;
+  const task = taskOf(data);
+  checkFit(model.name, data.name, () => imageDefinition(model).layers(task));
+  const { channels } = task;
   for (const key of ["mean", "deviation"] as const) {
     const given = data[key];
     if (given === undefined || given.length === channels) continue;
@@ -36,6 +39,31 @@ export function checkImages({ data, model }: ParsedImagesConfig): void {
   for (const key of ["area", "aspect"] as const) {
     const [least, most] = data[key] ?? [1, 1];
     if (least > most) throw new ConfigError([`"data.${key}" is [${least}, ${most}], wants the least first`]);
+  }
+}
+
+/** The images as the configuration tells them. How many classes a folder has is not known yet, and matters to no size. */
+function taskOf(data: ParsedImagesConfig["data"]): ImageTask {
+  if (data.name === imageFolderName) {
+    const { size } = folderSizes(data);
+    return { channels: folderChannels, height: size, width: size, classes: 2 };
+  }
+  const { channels, height, width, classes } = imageSets[data.name];
+  return { channels, height, width, classes: classes.length };
+}
+
+/**
+ * The architecture must take the images. @param layers  describes its layers for them.
+ *
+ * @throws ConfigError for the RangeError of an architecture that does not.
+ */
+export function checkFit(model: string, images: string, layers: () => unknown): void {
+  try {
+    layers();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const reason = error.message.replace("logrung: ", "");
+    throw new ConfigError([`"model.name" is "${model}", which does not fit ${images}: ${reason}`]);
   }
 }
 

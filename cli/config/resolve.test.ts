@@ -240,6 +240,40 @@ it("integer-madam's weights lie on its ladder unless they are said to lie elsewh
   expect(await precision("--precision=state8")).toBe("state8");
 });
 
+it("integer-madam's ladder is the one of its options, and they are the ladder's", async () => {
+  const resolved = (...flags: string[]) => train("own-source", "--optimizer=integer-madam", ...flags);
+  const eight = ["--optimizer.base=0.01", "--optimizer.levels=256"];
+  const own = await resolved(...eight);
+  expect(own).toMatchObject({ precision: { update: { format: "lns8-eta0.01" } }, optimizer: { base: 0.01, levels: 256 } });
+  expect((await resolved("--precision=madam-b10")).optimizer).toMatchObject({ base: 0.005, levels: 1024 });
+  expect((await resolved("--precision=fp32", ...eight)).optimizer).toMatchObject({ base: 0.01, levels: 256 });
+  expect((await resolved("--precision=madam-b8", ...eight)).precision).toBe("madam-b8");
+  const flags = ["--optimizer=integer-madam", "--precision=madam-b10", "--optimizer.base=0.01"];
+  expect(await faults("own-source", ...flags)).toBe(
+    'logrung: "optimizer.base" is 0.01, but the weights lie on lns10-eta0.005, whose own is 0.005: leave it out, or choose another precision',
+  );
+  expect(await faults("own-source", "--optimizer=integer-madam", "--optimizer.levels=1000")).toMatch(
+    /"optimizer\.levels" is 1000, wants a power of two from 8 to 32768; or "precision" fp32/,
+  );
+  await writeFile(join(folder, "own.json"), JSON.stringify(own));
+  expect(await train("own.json")).toEqual(own);
+}); // prettier-ignore
+
+it("a plateau without validations is refused, but runs that have it go on", async () => {
+  const flags = ["--schedule=plateau", "--evaluate.every=0"];
+  expect(await faults("own-source", ...flags)).toMatch(/"plateau", which goes by validations: wants "evaluate.every" above 0/);
+  const saved = JSON.parse(JSON.stringify(await train("own-source", "--schedule=plateau"))) as JsonObject;
+  const base = { ...saved, evaluate: { every: 0, batches: 1 } };
+  expect((await resolveConfig({ base })).evaluate.every).toBe(0);
+}); // prettier-ignore
+
+it("an architecture that the images do not fit is refused by name", async () => {
+  const patches = ["patch=5", "width=16", "layers=1", "heads=2"].map((size) => `--model.sizes.${size}`);
+  expect(await faults("fashion-mnist-mlp", "--model=vit", ...patches)).toMatch(
+    /"model.name" is "vit", which does not fit fashion-mnist: .*28×28: sides must divide/,
+  );
+});
+
 it("a run of an older version lacks keys, and may go on", async () => {
   const wanted = await train("own-source");
   const later = ["groups", "zeros", "average", "accumulate", "gradientClipValue"];

@@ -5,18 +5,17 @@ import { format } from "../../src/formats/index.ts";
 import { suggestion } from "../../src/formats/nearest-name.ts";
 import { FileError } from "../../src/io/file-error.ts";
 import { ganPresets } from "../../src/models/gan.ts";
-import { optimizers } from "../../src/optim/optimizers.generated.ts";
-import { type Options, type OptionSchema, resolveOptions } from "../../src/optim/options.ts";
-import { parsePolicy } from "../../src/precision/parse-policy.ts";
+import { type Options, resolveOptions } from "../../src/optim/options.ts";
 import { isJsonObject, type JsonObject } from "../../src/train/json.ts";
 import type { ConfigAssignment } from "../command.ts";
 import { imageFolderName, imageSets } from "../image-sets.ts";
-import { checkImages } from "./images.ts";
+import { checkFit, checkImages } from "./images.ts";
 import { recipes } from "../recipes/recipes.generated.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { ConfigError, faultsOf } from "./config-error.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
+import { checkLadder, onItsLadder, optimizerNamed, usualPrecision } from "./ladders.ts";
 import {
   checkLabelledTexts,
   checkText,
@@ -88,34 +87,6 @@ export interface ConfigRequest {
   readonly cwd?: string;
 }
 
-/** What the configuration asks of the rest of the program; tests put their own in its place. */
-export interface ConfigRules {
-  readonly optimizerNames: readonly string[];
-  /** Options of an optimiser; undefined for an unknown name. */
-  optimizerKeys(name: string): OptionSchema | undefined;
-  /** The policy used where none is asked for: a preset, or a policy's entries over one. */
-  defaultPrecision(optimizer: string): string | JsonObject;
-}
-
-/** Weights of B-bit Madam as published: 12 bits and a sign, rounded to the nearest rung, everything else in float32. */
-const bitMadam: JsonObject = {
-  preset: "fp32",
-  update: { format: "lns12-eta0.001", rounding: "nearest-even", scale: "tensor" },
-};
-const ladders: Readonly<Record<string, string | JsonObject>> = {
-  "lns-madam": "state8",
-  "integer-madam": bitMadam,
-  rung: "rung8",
-};
-
-/** The registries' own rules. Optimisers that move weights by rungs start with weights on a ladder. */
-export const registryRules: ConfigRules = {
-  optimizerNames: Object.keys(optimizers),
-  optimizerKeys: (name) =>
-    Object.hasOwn(optimizers, name) ? optimizers[name as keyof typeof optimizers].options : undefined,
-  defaultPrecision: (optimizer) => (Object.hasOwn(ladders, optimizer) ? ladders[optimizer] : "fp32"),
-};
-
 /**
  * Merges the layers (flags over file over recipe over defaults), fills in every default and checks every value.
  * Relative paths in `data.path` and `output` become absolute, so a run can be resumed from any folder.
@@ -124,10 +95,7 @@ export const registryRules: ConfigRules = {
  * @throws PolicyError, UnknownFormatError, OptionError from the schemas of precision and optimisers; RunFolderError where `model.from`
  *   is no run.
  */
-export async function resolveConfig(
-  request: ConfigRequest,
-  rules: ConfigRules = registryRules,
-): Promise<TrainConfig> {
+export async function resolveConfig(request: ConfigRequest): Promise<TrainConfig> {
   const { assignments = [], cwd = process.cwd() } = request;
   const { layer, recipe } = await baseLayer(request, cwd);
   const given = mergeLayers(layer, flagLayer(assignments));
@@ -136,7 +104,19 @@ export async function resolveConfig(
   const missing = missingData(config);
   if (missing !== undefined && recipe?.builtInData !== true && request.base === undefined)
     throw new ConfigError([`"data.path" is missing: ${missing}`]);
-  return completed(config, rules, cwd);
+  const complete = completed(config, cwd);
+  if (request.base === undefined) checkEffects(config, complete);
+  return complete;
+}
+
+/** What a new run may not ask for, as it would have no effect; runs that did go on. @throws ConfigError. */
+function checkEffects(asked: ParsedConfig, { optimizer, precision, groups }: TrainConfig): void {
+  checkSchedule(asked);
+  checkLadder("optimizer", asked.optimizer, optimizer, precision);
+  for (const [i, { optimizer: given }] of asked.groups.entries()) {
+    const group = groups[i];
+    checkLadder(`groups.${i}.optimizer`, given, group.optimizer, group.precision ?? precision);
+  }
 }
 
 /** What to say of data that are not named; undefined where they are. */
@@ -154,26 +134,26 @@ function missingData({ task, data }: ParsedConfig): string | undefined {
  * @throws as {@link resolveConfig}.
  */
 export function completeConfig(saved: JsonObject): TrainConfig {
-  return completed(check(saved), registryRules, process.cwd());
+  return completed(check(saved), process.cwd());
 }
 
-function completed(config: ParsedConfig, rules: ConfigRules, cwd: string): TrainConfig {
+function completed(config: ParsedConfig, cwd: string): TrainConfig {
   if (config.task === "images") checkImages(config);
   else if (config.task === "gan") checkGan(config);
   else if (config.task === "texts") checkLabelledTexts(config);
   else checkText(config);
   checkBatch(config);
-  const precision = resolvePrecision(config, rules);
-  parsePolicy(precision);
   if (config.average.decay > 0) format(config.average.format);
-  const optimizer = resolveOptimizer("optimizer", config.optimizer, rules);
+  const main = resolveOptimizer("optimizer", config.optimizer);
+  const precision = resolvePrecision(config, main);
+  const optimizer = onItsLadder(main, precision);
   const shared = {
     optimizer,
     exempt: {
       ...config.exempt,
-      optimizer: resolveOptimizer("exempt.optimizer", config.exempt.optimizer, rules),
+      optimizer: resolveOptimizer("exempt.optimizer", config.exempt.optimizer),
     },
-    groups: config.groups.map((group, i) => resolveGroup(`groups.${i}`, group, optimizer, rules)),
+    groups: config.groups.map((group, i) => resolveGroup(`groups.${i}`, group, main, precision)),
     precision,
     ...(config.output !== undefined && { output: resolve(cwd, config.output) }),
   };
@@ -199,21 +179,22 @@ function resolveGroup(
   key: string,
   { pattern, optimizer: given, precision }: ParsedConfig["groups"][number],
   main: OptimizerConfig,
-  rules: ConfigRules,
+  usual: string | JsonObject,
 ): GroupConfig {
   const { name = main.name } = given;
   const base = name === main.name ? main : {};
-  const optimizer = resolveOptimizer(`${key}.optimizer`, { ...base, ...given, name }, rules);
+  const own = resolveOptimizer(`${key}.optimizer`, { ...base, ...given, name });
+  const optimizer = onItsLadder(own, (precision ?? usual) as string | JsonObject);
   if (precision === undefined) return { pattern, optimizer };
-  parsePolicy(precision);
   return { pattern, optimizer, precision: precision as string | JsonObject };
 }
 
 /** Roles that are not named keep to what suits the optimiser. */
-function resolvePrecision({ precision, optimizer }: ParsedConfig, rules: ConfigRules): string | JsonObject {
-  const usual = rules.defaultPrecision(optimizer.name);
+function resolvePrecision({ precision }: ParsedConfig, optimizer: OptimizerConfig): string | JsonObject {
+  if (typeof precision === "string" || (precision && "preset" in precision))
+    return precision as string | JsonObject;
+  const usual = usualPrecision(optimizer);
   if (precision === undefined) return usual;
-  if (typeof precision === "string" || "preset" in precision) return precision as string | JsonObject;
   return { ...(typeof usual === "string" ? { preset: usual } : usual), ...precision } as JsonObject;
 }
 
@@ -298,14 +279,8 @@ function keysUnder(path: string, task: TaskName): string[] {
 /** The set's images must fit the architecture. */
 function checkGan({ data, model }: ParsedGanConfig): void {
   const { channels, height, width, classes } = imageSets[data.name];
-  try {
-    ganPresets[model.name].layers({ channels, height, width, classes: classes.length });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new ConfigError([
-      `"model.name" is "${model.name}", which does not fit ${data.name}: ${error.message.replace("logrung: ", "")}`,
-    ]);
-  }
+  const task = { channels, height, width, classes: classes.length };
+  checkFit(model.name, data.name, () => ganPresets[model.name].layers(task));
 }
 
 function checkBatch({ batch, accumulate }: ParsedConfig): void {
@@ -313,16 +288,17 @@ function checkBatch({ batch, accumulate }: ParsedConfig): void {
   throw new ConfigError([`"accumulate" is ${accumulate}, wants a divisor of "batch", ${batch}`]);
 }
 
-function resolveOptimizer(
-  key: string,
-  { name, ...given }: ParsedConfig["optimizer"],
-  rules: ConfigRules,
-): OptimizerConfig {
-  const schema = rules.optimizerKeys(name);
-  if (schema === undefined) {
-    throw new ConfigError([`"${key}.name" is "${name}" ${suggestion(name, rules.optimizerNames)}`]);
-  }
-  const faults = optimizerFaults(key, name, given as JsonObject, schema);
+/** A schedule that watches validations needs some. */
+function checkSchedule({ schedule, evaluate }: ParsedConfig): void {
+  if (schedule.name !== "plateau" || evaluate.every > 0) return;
+  throw new ConfigError([
+    '"schedule.name" is "plateau", which goes by validations: wants "evaluate.every" above 0',
+  ]);
+}
+
+function resolveOptimizer(key: string, { name, ...given }: ParsedConfig["optimizer"]): OptimizerConfig {
+  const { options } = optimizerNamed(key, name);
+  const faults = optimizerFaults(key, name, given as JsonObject, options);
   if (faults.length > 0) throw new ConfigError(faults);
-  return { ...resolveOptions(name, schema, given as Options), name };
+  return { ...resolveOptions(name, options, given as Options), name };
 }

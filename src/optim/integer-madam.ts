@@ -53,6 +53,8 @@ export const optimizer: Optimizer = {
     };
   },
   clampScale: (options) => numberOf(options, "scale"),
+  ladderOptions: ({ octavesPerRung, rungs }) =>
+    octavesPerRung === null || rungs === null ? {} : { base: octavesPerRung * Math.LN2, levels: rungs },
   reach: (options) => numberOf(options, "lr") * Math.LOG2E * numberOf(options, "bound"),
   initial({ options, variant, scale, random }) {
     const base = baseOf(options, variant);

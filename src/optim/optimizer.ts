@@ -194,6 +194,8 @@ export interface Optimizer {
    * of up to a million rungs, many times its height.
    */
   reach?(options: Options): number | null;
+  /** Options that a ladder decides where weights lie on one, with its values; what is given for them has no effect there. */
+  ladderOptions?(variant: Variant): Options;
   /** Numbers of the whole tensor that the update reads, by name. */
   reductions?(options: Options): Readonly<Record<string, Reduction>>;
   /** The weight of the next forward pass, float32, computed from the parts; it lives for that pass only. */

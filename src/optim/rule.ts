@@ -27,14 +27,19 @@ export function ruleOf(
   precision: StatePrecision,
   clips: boolean,
 ): Rule {
-  const ladder = ladderHeld(precision.weight);
-  const variant: Variant = {
+  const variant = variantOf(options, precision.weight);
+  return { optimizer, options, precision, fields: fieldsOf(optimizer, options, precision), variant, clips };
+}
+
+/** What a rule is told of the format that its weights lie in. */
+export function variantOf(options: Options, weight: Held): Variant {
+  const ladder = ladderHeld(weight);
+  return {
     options,
     onLadder: ladder !== null,
     octavesPerRung: ladder?.octavesPerRung ?? null,
     rungs: ladder ? ladder.highest - ladder.lowest + 1 : null,
   };
-  return { optimizer, options, precision, fields: fieldsOf(optimizer, options, precision), variant, clips };
 }
 
 /** The numbers of a step that all tensors of a group share. */
