@@ -43,6 +43,13 @@ describe("schedules", () => {
     expect([factors[199], factors[200], factors[299]]).toEqual([0.25, 0.0625, 0.0625]);
   });
 
+  it("steps come where the product of interval and steps means, and not after the last whole one", () => {
+    const seventh = course({ name: "step", warmup: 0, interval: 0.07 });
+    expect([seventh[6], seventh[7]]).toEqual([1, 0.1]);
+    const thirds = course({ name: "step", warmup: 0, decay: 0.5 });
+    expect([thirds[33], thirds[34], thirds[67], thirds[68], thirds[99]]).toEqual([1, 0.5, 0.5, 0.25, 0.25]);
+  });
+
   it("refuses what is out of range", () => {
     expect(() => learningRateFactor(schedule({ warmup: 2 }), 1, 10)).toThrow(/warmup is 2, wants 0 to 1/);
     expect(() => learningRateFactor(schedule({ interval: 0 }), 1, 10)).toThrow(/interval is 0/);

@@ -28,7 +28,7 @@ const CYCLE_START = 1 / 25;
  *   warm-up:  t / w for t ≤ w = warmup · total
  *   then, with p = (t - w) / (total - w):
  *   constant 1;   linear 1 - (1-final) p;   cosine final + (1-final)(1 + cos πp)/2
- *   step decay^⌊(t-1) / (interval · total)⌋;   plateau: the factor of its state
+ *   step decay^⌊(t-1) / ⌈interval · total⌉⌋;   plateau: the factor of its state
  *   one-cycle: a cosine from 1/25 to 1 over the warm-up, then one from 1 to final
  *
  * @param plateau  the state of the `plateau` schedule; default: nothing seen yet.
@@ -57,12 +57,15 @@ export function learningRateFactor(
       return final + (1 - final) * halfCosine(p);
     case "step": {
       const { decay = 0.1, interval = 1 / 3 } = schedule;
-      return decay ** Math.floor((t - 1) / Math.max(1, Math.ceil(interval * total)));
+      return decay ** Math.floor((t - 1) / wholeSteps(interval * total));
     }
     case "plateau":
       return plateau?.factor ?? 1;
   }
 }
+
+/** ⌈x⌉, at least 1; what is whole but for the rounding of a product, as 0.07 · 100, is taken as it is meant. */
+const wholeSteps = (x: number): number => Math.max(1, Math.ceil(x * (1 - 1e-12)));
 
 /** From 1 at p = 0 down to 0 at p = 1. */
 const halfCosine = (p: number): number => (1 + Math.cos(Math.PI * p)) / 2;
