@@ -2,7 +2,7 @@
 import type { StatePrecision } from "../optim/fields.ts";
 import { createGroup, type GroupSpec, type OptimizerGroup } from "../optim/group.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import type { Options } from "../optim/options.ts";
+import { OptionError, type Options } from "../optim/options.ts";
 import type { Zeros } from "../optim/zeros.ts";
 import { layerOfParameter, policyAt } from "../precision/layers.ts";
 import type { Policy } from "../precision/policy.ts";
@@ -51,7 +51,7 @@ const FLOAT32_STATE: StatePrecision = { weight: null, gradient: null, moment: { 
  *
  * Layers that the policy gives formats of their own form groups of their own.
  *
- * @throws RangeError for a pattern that fits no parameter.
+ * @throws OptionError for a pattern that fits no parameter, naming those that are left.
  */
 export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> {
   const { policy, seed, exemptEmbeddings, zeros = "keep", gradientClipValue = null } = spec;
@@ -68,7 +68,7 @@ export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> 
   const common = { seed, zeros, clipValue: gradientClipValue };
   const exempt = { ...common, optimizer: spec.exemptOptimizer, options: spec.exemptOptions };
   const patterns = (spec.groups ?? []).flatMap(({ pattern, optimizer, options, policy: own = policy }) =>
-    byPrecision(own, "update", takeByName(pattern, take), optimizer).map((part) => ({
+    byPrecision(own, "update", takeByName(pattern, left, take), optimizer).map((part) => ({
       ...common,
       optimizer,
       options,
@@ -98,16 +98,23 @@ export async function createGroups(spec: GroupsSpec): Promise<OptimizerGroup[]> 
   return groups;
 }
 
+/** Names that a message shows at most. */
+const SHOWN = 12;
+
 function takeByName(
   pattern: string,
+  left: ReadonlySet<Parameter>,
   take: (fits: (parameter: Parameter) => boolean) => Parameter[],
 ): Parameter[] {
   const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
   const expression = new RegExp(`^${parts.join(".*")}$`);
   const parameters = take(({ name }) => expression.test(name));
   if (parameters.length > 0) return parameters;
-  throw new RangeError(
-    `logrung: the group "${pattern}" fits no parameter that an earlier group has left (see: logrung inspect)`,
+  const names = [...left].map(({ name }) => name);
+  const more = names.length > SHOWN ? `, and ${names.length - SHOWN} more` : "";
+  throw new OptionError(
+    `logrung: the group "${pattern}" fits no parameter that an earlier group has left ` +
+      `(left: ${names.slice(0, SHOWN).join(", ") || "none"}${more})`,
   );
 }
 

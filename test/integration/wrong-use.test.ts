@@ -51,6 +51,11 @@ const wrong: Record<string, readonly [words: readonly string[], ...parts: string
     '"lns8-q16"',
     'did you mean "lns8-g16"?',
   ],
+  "a group that fits no parameter": [
+    train('--groups=[{"pattern":"haed*"}]'),
+    'the group "haed*" fits no parameter',
+    "left: wte.weight, ",
+  ],
   "a pattern of layers that fits none": [
     train('--precision={"layers":{"haed":null}}'),
     'pattern "haed"',
