@@ -3,7 +3,7 @@ import { parseCifar } from "../io/cifar.ts";
 import { joinBytes } from "../io/sha256.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { checkImageSet, type ImageSet } from "./image-set.ts";
-import { readOfficial } from "./official-file.ts";
+import { readUnswapped } from "./official-file.ts";
 
 /**
  * Reads files of records as one part of a set.
@@ -18,7 +18,7 @@ export async function loadCifarFiles(
 ): Promise<ImageSet> {
   const parts = [];
   for (const name of part.files) {
-    const { path, bytes } = await readOfficial(set, folder, name);
+    const { path, bytes } = await readUnswapped(set, folder, name);
     parts.push(parseCifar(bytes, path, labels.classes));
   }
   return checkImageSet({

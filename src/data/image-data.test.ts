@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { CifarError, parseCifar } from "../io/cifar.ts";
 import { IdxError, parseIdx } from "../io/idx.ts";
 import { augmented } from "./augment.ts";
+import type { Image } from "./image.ts";
 import { epochIndices, orderedImages, trainingImages } from "./image-batches.ts";
 import { checkImageSet, classCounts, type ImageSet } from "./image-set.ts";
 import { dataset as cifar10 } from "./sets/cifar-10.ts";
@@ -128,15 +129,51 @@ describe("augmented", () => {
     expect(part.pixels[5]).toBeCloseTo(2, 5);
   });
 
-  it("turns about the middle", () => {
-    const disc = {
-      ...image,
-      pixels: Float32Array.from({ length: 16 }, (_, i) => ([5, 6, 9, 10].includes(i) ? 1 : 0)),
-    };
-    const turned = augmented(disc, { rotation: 45 }, [5, 6]);
-    const sum = (pixels: Float32Array): number => pixels.reduce((a, b) => a + b, 0);
-    expect(sum(turned.pixels)).toBeGreaterThan(3);
-    expect(turned.pixels[0]).toBeLessThan(0.2);
+  /** Rises by one a pixel to the right: any part of it, however turned, is a plane whose slopes tell what was done. */
+  const slope: Image = {
+    channels: 1,
+    height: 32,
+    width: 32,
+    pixels: Float32Array.from({ length: 1024 }, (_, i) => i % 32),
+  };
+  const slopesOf = (turned: Image, key: number) => {
+    const at = (y: number, x: number): number => turned.pixels[y * turned.width + x];
+    const [y, x] = [turned.height >> 1, turned.width >> 1];
+    const [across, down] = [at(y, x + 1) - at(y, x), at(y + 1, x) - at(y, x)];
+    expect(at(y - 1, x - 1), `a plane, by key ${key}`).toBeCloseTo(at(y, x) - across - down, 4);
+    return { across, down, middle: at(y, x) };
+  };
+  const keys = Array.from({ length: 40 }, (_, key) => key);
+
+  it("turns about the middle, by angles up to the one given on both sides", () => {
+    const angles = keys.map((key) => {
+      const { across, down, middle } = slopesOf(augmented(slope, { rotation: 30 }, [key, 6]), key);
+      expect(Math.hypot(across, down)).toBeCloseTo(1, 4);
+      expect(middle).toBeCloseTo(15.5 + across / 2 + down / 2, 4);
+      return (Math.atan2(down, across) * 180) / Math.PI;
+    });
+    for (const angle of angles) expect(Math.abs(angle)).toBeLessThanOrEqual(30);
+    expect(Math.max(...angles)).toBeGreaterThan(20);
+    expect(Math.min(...angles)).toBeLessThan(-20);
+  });
+
+  it("cuts parts of the areas and shapes that are given, and scales them to the size wanted", () => {
+    const resizedCrop = { area: [0.1, 0.4], aspect: [0.5, 2] } as const;
+    const upright = { ...slope, pixels: Float32Array.from({ length: 1024 }, (_, i) => Math.floor(i / 32)) };
+    const size = { height: 64, width: 64 }; // parts grow: bilinear, so planes stay planes
+    const cuts = keys.map((key) => {
+      const width = 64 * slopesOf(augmented(slope, { resizedCrop }, [key, 7], size), key).across;
+      const height = 64 * slopesOf(augmented(upright, { resizedCrop }, [key, 7], size), key).down;
+      return { area: (width * height) / 1024, aspect: width / height };
+    });
+    for (const { area, aspect } of cuts) {
+      expect(area).toBeGreaterThan(0.0999);
+      expect(area).toBeLessThan(0.4001);
+      expect(Math.abs(Math.log2(aspect))).toBeLessThan(1.0001);
+    }
+    const spread = (values: readonly number[]): number => Math.max(...values) / Math.min(...values);
+    expect(spread(cuts.map(({ area }) => area))).toBeGreaterThan(2.5);
+    expect(spread(cuts.map(({ aspect }) => aspect))).toBeGreaterThan(2.5);
   });
 });
 
@@ -195,6 +232,15 @@ describe.skipIf(!existsSync(shared))("official files (skipped where the data set
     const set = await fashionMnist.load(folderOf("fashion-mnist"), "test");
     expect(set.labels.length).toBe(10000);
     expect(classCounts(set)).toEqual(Array.from({ length: 10 }, () => 1000));
+  });
+
+  it("refuses CIFAR-10's batches under each other's names", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "logrung-swapped-"));
+    symlinkSync(join(folderOf("cifar-10"), "data_batch_1.bin.gz"), join(folder, "test_batch.bin.gz"));
+    await expect(cifar10.load(folder, "test")).rejects.toThrow(
+      /test_batch.bin.gz" holds the official "data_batch_1.bin": are the files swapped\?/,
+    );
+    rmSync(folder, { recursive: true });
   });
 
   it("reads CIFAR-10's test batch", async () => {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readMaybeGzip } from "../io/gunzip.ts";
+import { sha256 } from "../io/sha256.ts";
 import { DataError } from "./data-error.ts";
 import type { DataFile, Dataset } from "./dataset.ts";
 
@@ -44,6 +45,25 @@ export async function readOfficial(dataset: Located, folder: string, name: strin
     dataset.name,
     `no "${name}" or "${name}.gz" in "${folder}"; give the folder of the official files with --data-dir, ` +
       `or download them: logrung data get ${dataset.name}`,
+  );
+}
+
+/**
+ * The bytes of an official file that no other of its set has: for files whose format does not tell them apart, as training
+ * from test records. Only bytes as many as another's are summed.
+ *
+ * @throws DataError where they are another file of the set, by its checksum; and as {@link readOfficial}.
+ */
+export async function readUnswapped(dataset: Located, folder: string, name: string): Promise<FoundFile> {
+  const found = await readOfficial(dataset, folder, name);
+  const alike = filesOf(dataset).filter((file) => file.name !== name && file.bytes === found.bytes.length);
+  if (alike.length === 0) return found;
+  const sum = await sha256([found.bytes]);
+  const other = alike.find((file) => file.sha256 === sum);
+  if (other === undefined) return found;
+  throw new DataError(
+    dataset.name,
+    `"${found.path}" holds the official "${other.name}": are the files swapped?`,
   );
 }
 

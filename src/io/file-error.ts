@@ -23,7 +23,7 @@ export function systemCode(error: unknown): string {
 }
 
 function explain(code: string, action: "read" | "write", cause: unknown): string {
-  const elsewhere = action === "write" ? "; choose another folder with --output=<folder>" : "";
+  const elsewhere = action === "write" ? "; choose another folder" : "";
   switch (code) {
     case "ENOSPC":
     case "EDQUOT":

@@ -18,7 +18,7 @@ describe.skipIf(!user)("a folder that may not be written (takes a user whom perm
     const run = join(locked, "new");
     const { code, stdout, stderr } = await logrung(training(run, 3), { cwd: "/", ...user });
     expect(stderr).toBe(
-      `logrung: cannot write "${run}": permission denied (EACCES); choose another folder with --output=<folder>\n`,
+      `logrung: cannot write "${run}": permission denied (EACCES); choose another folder\n`,
     );
     expect([code, stdout]).toEqual([1, ""]);
     expect(existsSync(run)).toBe(false);

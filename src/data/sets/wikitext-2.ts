@@ -1,7 +1,7 @@
 /** WikiText-2: two million words of good Wikipedia articles. Node only. */
 import { checkedText } from "../checked-text.ts";
 import type { TextDataset } from "../dataset.ts";
-import { readOfficial } from "../official-file.ts";
+import { readUnswapped } from "../official-file.ts";
 
 /**
  * @source Merity et al. 2016, Pointer sentinel mixture models. Checksum of the archive as pinned by CorpusLoaders.jl and others, which
@@ -45,7 +45,7 @@ export const dataset: TextDataset = {
   ],
   async load(folder) {
     const read = async (part: string): Promise<Uint8Array> =>
-      checkedText(await readOfficial(dataset, folder, `wiki.${part}.tokens`));
+      checkedText(await readUnswapped(dataset, folder, `wiki.${part}.tokens`));
     return {
       name: dataset.name,
       training: await read("train"),
