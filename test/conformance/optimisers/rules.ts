@@ -47,7 +47,8 @@ export function halfEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-const fromTie = (x: number): number => Math.abs(x - Math.floor(x) - 0.5);
+/** How far a number is from the middle between integers. */
+export const fromTie = (x: number): number => Math.abs(x - Math.floor(x) - 0.5);
 const clamp = (x: number, bound: number): number => Math.max(-bound, Math.min(bound, x));
 
 const sgd: Rule = ({ w, m, v }, { t, g: raw }, o) => {
@@ -107,7 +108,9 @@ const madam: Rule = (cell, step, o) => {
   const largest = n(o, "largestStep", 0);
   const { m, v, ghat } = normalised(cell, step, o, largest > 0 ? largest / lr : n(o, "bound", 10));
   const octaves = f(-lr * Math.LOG2E) * ghat * Math.sign(cell.w);
-  return { w: clamp(cell.w * 2 ** octaves, step.top), m, v, margin: 1 };
+  if (step.rung === null) return { w: clamp(cell.w * 2 ** octaves, step.top), m, v, margin: 1 };
+  const rungs = (octaves * Math.LN2) / step.rung;
+  return { w: cell.w, m, v, margin: fromTie(rungs), rungs: halfEven(rungs) };
 };
 
 const lnsMadam: Rule = (cell, step, o) => {
