@@ -54,10 +54,14 @@ export function configKeys(task?: TaskName): ConfigKey[] {
   return [...all.values()];
 }
 
+/** Between what tasks say of a key that they share. */
+const OR = "; or ";
+
 /** A key that two tasks know: the choices of both, and what both say where they differ. */
 function either(one: ConfigKey, other: ConfigKey): ConfigKey {
   const choices = [...new Set([...one.choices, ...other.choices])];
-  const doc = one.doc === other.doc ? one.doc : `${one.doc}; or ${other.doc}`;
+  const said = one.doc.split(OR).includes(other.doc);
+  const doc = said ? one.doc : `${one.doc}${OR}${other.doc}`;
   return { ...one, choices, doc };
 }
 

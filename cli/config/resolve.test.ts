@@ -176,6 +176,9 @@ describe("keys", () => {
     expect(rows.get("data.path")).toMatchObject({ aliases: ["data"], values: "list" });
     expect(rows.get("schedule.name")?.default).toBe('"cosine"');
     expect(rows.get("exempt.optimizer.name")?.default).toBe('"adamw"');
+    expect(rows.get("model.name")?.doc, "each once, of several tasks").toBe(
+      "architecture; or architecture; vit is one of given sizes",
+    );
   });
 
   it("are in the JSON schema, closed", () => {

@@ -1,5 +1,11 @@
 /** Integer Madam (B-bit Madam): weights are whole steps on a ladder of factors e^η₀. */
-import { normalisedGradient } from "./normalised-gradient.ts";
+import {
+  boundAt,
+  boundOptions,
+  largestStep,
+  normalisedGradient,
+  secondMomentOf,
+} from "./normalised-gradient.ts";
 import { numberOf, type Options } from "./options.ts";
 import type { Optimizer, Variant } from "./optimizer.ts";
 import { signOf } from "./sign.ts";
@@ -19,6 +25,8 @@ const levelsOf = (options: Options, { rungs }: Variant): number => rungs ?? numb
  * and the rounding is the policy's: nearest as published, stochastic as ours. On other ladders a rung is their own step.
  * Weights in float32 walk the same ladder, `base` and `levels` apart, with nearest rounding.
  *
+ * As in Madam the defaults are the reference code's, and the paper as written is `largestStep: 0.08`, `biasCorrection: "off"`.
+ *
  * The published decay divides the factor η/η₀ (16, 4, 1) and stops at one rung: schedule `step`, and `leastFactor` 1.
  *
  * @source Bernstein et al. 2020, Learning compositional functions via multiplicative weight updates, section 4.1; start
@@ -34,20 +42,21 @@ export const optimizer: Optimizer = {
     leastFactor: { type: "number", default: 0, min: 0, doc: "least η/η₀ that a schedule may leave; 1 in the published CIFAR runs" },
     beta: { type: "number", default: 0.999, min: 0, max: 0.9999999, doc: "β, decay of the second moment; 0.999 as published" },
     momentum: { type: "number", default: 0, min: 0, max: 0.9999999, doc: "β₁ of a running mean of the gradient; 0 as published" },
-    bound: { type: "number", default: 10, min: 0, exclusive: true, doc: "cap of |ĝ|; 10 in the reference code, 8 in the paper" },
+    ...boundOptions,
     scale: { type: "number", default: 3, min: 0, exclusive: true, doc: "σ* as a multiple of the initial root mean square; 1, 2 or 3 in the paper" },
     init: { type: "choice", default: "uniform", choices: ["uniform", "weights"], doc: "first rungs: drawn from all but the last, signs kept, as published; or nearest to the model's own weights" },
   },
   state(options) {
     const decay = numberOf(options, "momentum");
-    const v = { role: "second", decay: numberOf(options, "beta") } as const;
+    const v = secondMomentOf(options);
     return decay > 0 ? { m: { role: "first", form: "mean", decay }, v } : { v };
   },
   uniforms(options, lr, _, variant) {
     const base = baseOf(options, variant);
+    const factor = Math.max(numberOf(options, "leastFactor"), lr / base);
     return {
-      factor: -Math.max(numberOf(options, "leastFactor"), lr / base),
-      bound: numberOf(options, "bound"),
+      factor: -factor,
+      bound: boundAt(options, factor * base),
       octavesPerRung: base * Math.LOG2E,
       lowest: Math.exp(-base * (levelsOf(options, variant) - 1)),
     };
@@ -55,7 +64,7 @@ export const optimizer: Optimizer = {
   clampScale: (options) => numberOf(options, "scale"),
   ladderOptions: ({ octavesPerRung, rungs }) =>
     octavesPerRung === null || rungs === null ? {} : { base: octavesPerRung * Math.LN2, levels: rungs },
-  reach: (options) => numberOf(options, "lr") * Math.LOG2E * numberOf(options, "bound"),
+  reach: (options) => Math.LOG2E * largestStep(options, numberOf(options, "lr")),
   initial({ options, variant, scale, random }) {
     const base = baseOf(options, variant);
     const levels = levelsOf(options, variant);

@@ -127,9 +127,11 @@ const lnsMadam: Rule = (cell, step, o) => {
 };
 
 const integerMadam: Rule = (cell, step, o) => {
-  const { m, v, ghat } = normalised(cell, step, o, n(o, "bound", 10));
   const base = step.rung ?? n(o, "base", 0.001);
-  const exact = ghat * (n(o, "lr", 0.01) / base);
+  const lr = Math.max(n(o, "lr", 0.01), base * n(o, "leastFactor", 0));
+  const largest = n(o, "largestStep", 0);
+  const { m, v, ghat } = normalised(cell, step, o, largest > 0 ? largest / lr : n(o, "bound", 10));
+  const exact = ghat * (lr / base);
   // The reference code counts k down from the top: k + round(ĝ · factor) · sign.
   const down = halfEven(exact) * Math.sign(cell.w);
   if (step.rung !== null) return { w: cell.w, m, v, margin: fromTie(exact), rungs: -down };

@@ -79,6 +79,8 @@ const cases: readonly (readonly [name: string, options: Setting])[] = [
   ["lns-madam", { roundGradient: "never", momentum: 0.8 }],
   ["integer-madam", { init: "weights" }],
   ["integer-madam", { init: "weights", levels: 256, base: 0.01, lr: 0.02 }],
+  ["integer-madam", { init: "weights", largestStep: 0.08, biasCorrection: "off" }],
+  ["integer-madam", { init: "weights", lr: 0.0005, leastFactor: 4, largestStep: 0.005 }],
   ["lmd", { direction: "normalised", regulariser: "kl", strength: 0.5, scale: 16, deviation: 0 }],
   [
     "lmd",
@@ -105,6 +107,7 @@ const onLadders: readonly (readonly [name: string, ladder: string, options: Sett
   ["lns-madam", "lns8-g16", { lr: 0.1, weightDecay: 0.05 }],
   ["integer-madam", "lns12-eta0.001", { init: "weights" }],
   ["integer-madam", "lns8-eta0.01", { init: "weights", lr: 0.02 }],
+  ["integer-madam", "lns12-eta0.001", { init: "weights", largestStep: 0.08, biasCorrection: "off" }],
   ["integer-madam", "lns8-g16", { init: "weights", lr: 0.05 }],
 ];
 
