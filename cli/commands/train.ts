@@ -9,10 +9,18 @@ async function run(context: CommandContext): Promise<number | void> {
   return train(request, context);
 }
 
+/** A switch takes no word of its own, so its value is written on it. */
+const switchHint = (words: readonly string[]): string =>
+  words.some((word) => word === "true" || word === "false")
+    ? "; a switch is written --key=true or --key=false"
+    : "";
+
 function requestOf({ positionals, values, config }: CommandContext): TrainRequest {
   const [source, ...rest] = positionals;
   if (rest.length > 0)
-    throw new UsageError(`train takes one recipe or config file, got "${positionals.join(" ")}"`);
+    throw new UsageError(
+      `train takes one recipe or config file, got "${positionals.join(" ")}"${switchHint(rest)}`,
+    );
   const text = (key: string): string | undefined =>
     typeof values[key] === "string" ? values[key] : undefined;
   const resume = text("resume");

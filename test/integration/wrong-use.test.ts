@@ -26,6 +26,10 @@ const wrong: Record<string, readonly [words: readonly string[], ...parts: string
   "an unknown verb": [["trian"], 'unknown verb "trian"', 'did you mean "train"?'],
   "an unknown option": [train("--stepz=3"), '"--stepz"', 'did you mean "--steps"?'],
   "an option without a value": [train("--seed"), '"--seed" needs a value'],
+  "a switch with a word": [
+    train("--model.recompute", "true"),
+    'got "text true"; a switch is written --key=true or --key=false',
+  ],
   "an unknown recipe": [
     ["train", "own-sauce"],
     'unknown recipe "own-sauce"',
