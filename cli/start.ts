@@ -100,7 +100,7 @@ export async function openFolder(
 const otherImages = [
   "images",
   "are not those it was saved with: going on would mix two sets",
-  "Restore the images, say where they are now with --data-dir <folder>, or start a new run",
+  "Restore the images, say where they are now with --data <folder> or, of a set, --data-dir <folder>, or start a new run",
 ] as const;
 
 /** What is wrong with other data, and what would do, by task. */

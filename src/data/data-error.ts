@@ -5,7 +5,8 @@ export class DataError extends Error {
   readonly source: string;
 
   constructor(source: string, reason: string, cause?: unknown) {
-    super(`logrung: data "${source}": ${reason}`, { cause });
+    // A reason may be another error's message, which says whose it is too.
+    super(`logrung: data "${source}": ${reason.replace(/^logrung: /, "")}`, { cause });
     this.source = source;
   }
 }

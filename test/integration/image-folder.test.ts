@@ -128,6 +128,6 @@ describe("what is refused", () => {
     expect(await fault(inPlace, ...training("set", "no5", "--data.area=[1,0.5]"))).toMatch(/"data.area" is \[1, 0.5\], wants the least first/);
     expect(await fault(inPlace, ...training("set", "no6", "--data.resize=4"))).toMatch(/"data.resize" is 4, wants at least "data.size", 8/);
     expect(await fault(inPlace, "train", "cifar10-vit", "--data.size=16")).toMatch(/"data.size" is given, but "data.name" is "cifar-10": wants folder/);
-    expect(await fault(inPlace, ...training("nowhere", "no7"))).toMatch(/nowhere/);
+    expect(await fault(inPlace, ...training("nowhere", "no7"))).toMatch(/^logrung: data ".*nowhere": cannot read ".*nowhere": no such file/m);
   });
 }); // prettier-ignore
