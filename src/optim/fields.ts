@@ -79,7 +79,8 @@ function placeOf(field: StateField, { weight, moment }: StatePrecision): Held {
   return field.role === "part" ? weight : moment[field.role];
 }
 
-function checkSign(what: string, held: Held): void {
+/** @throws OptionError where `held` is a format without negative values. @param what  holds both signs. */
+export function checkSign(what: string, held: Held): void {
   if (!held || formatOf(held.format).info.signBit !== null) return;
   throw new OptionError(
     `logrung: ${what} has both signs, and ${held.format} has none: wants a signed format`,

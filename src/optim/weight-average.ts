@@ -12,6 +12,7 @@ import type { TensorCall } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { FLOAT32, isCoded, readValues, sizeOf, storageType, type Tensor } from "../tensor/tensor.ts";
 import { unpacked } from "../ops/pack.ts";
+import { checkSign } from "./fields.ts";
 import { isScaled, largestOf, readHeld, writeHeld, type Held } from "./held.ts";
 import { encodeAs } from "./store-weight.ts";
 import { factsOf, rootMeanSquare } from "./zeros.ts";
@@ -122,8 +123,13 @@ export class WeightAverage {
   }
 }
 
-/** Makes averages that start at the weights as they are. */
+/**
+ * Makes averages that start at the weights as they are.
+ *
+ * @throws OptionError for a format without negative values.
+ */
 export async function createAverage(spec: AverageSpec): Promise<WeightAverage> {
+  checkSign("an average of weights", spec.precision);
   const entries: Entry[] = [];
   for (const parameter of spec.parameters) entries.push(await entryOf(parameter, spec));
   return new WeightAverage(spec, entries);

@@ -119,6 +119,13 @@ describe("an average of the weights", () => {
     expect(await readValues(parameter.tensor)).toEqual(own);
     expect(Object.keys(trainer.tensors())).toContain(`${parameter.name}.average`);
   });
+
+  it("is refused in a format without signs", async () => {
+    const precision = { format: "ulns8-g4", rounding: "stochastic", scale: "tensor" } as const;
+    await expect(trainerOf("fp32", { average: { decay: 0.9, precision } })).rejects.toThrow(
+      /an average of weights has both signs, and ulns8-g4 has none/,
+    );
+  });
 });
 
 describe("groups by name", () => {
