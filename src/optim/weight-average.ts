@@ -13,7 +13,8 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { FLOAT32, isCoded, readValues, sizeOf, storageType, type Tensor } from "../tensor/tensor.ts";
 import { unpacked } from "../ops/pack.ts";
 import { checkSign } from "./fields.ts";
-import { isScaled, largestOf, readHeld, writeHeld, type Held } from "./held.ts";
+import { encodeAcrossZero } from "./across-zero.ts";
+import { isScaled, largestOf, readHeld, type Held } from "./held.ts";
 import { encodeAs } from "./store-weight.ts";
 import { factsOf, rootMeanSquare } from "./zeros.ts";
 
@@ -116,7 +117,11 @@ export class WeightAverage {
       const a = held ? readHeld(held, scope.a).mul(scope.aScale) : scope.a;
       const next = w.sub(a).fma(scope.rate, a);
       const bits = randomBits(index(), scope.key0, scope.key1).add(scope.phase);
-      return { a: output(storage, held ? writeHeld(held, next.div(scope.aScale), bits) : next) };
+      if (!held) return { a: output(storage, next) };
+      // Steps are far smaller than the lowest rung: rounded in the logarithm, an average would never leave zero.
+      return {
+        a: output(storage, encodeAcrossZero(formatOf(held.format), held, next.div(scope.aScale), bits)),
+      };
     });
     this.kernels.set(name, kernel);
     return kernel;
