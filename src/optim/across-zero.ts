@@ -2,7 +2,7 @@
 import type { ScalarFormat } from "../formats/index.ts";
 import { encodeValue } from "../kernels/codec.ts";
 import { roundToLadder } from "../kernels/codec/ladder-step.ts";
-import type { Value } from "../kernels/program.ts";
+import { select, u32, type Value } from "../kernels/program.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 
 /**
@@ -36,9 +36,19 @@ export function encodeAcrossZero(
   const size = x.asI32().and(0x7fffffff).asF32();
   const share = size.mul(2 ** ((rungs - 1) / rungsPerOctave));
   // |x| / ℓ + u ≥ 1: what is at least 2 has the upper exponent bit. Above ℓ the logarithm gives 1 at least.
-  const leaves = share.add(fromOneToTwo(upwards)).asU32().shr(30).asI32();
-  return roundToLadder(coding, x, upwards, { least: leaves });
+  const leaves = share.add(fromOneToTwo(upwards)).asU32().shr(30);
+  if (rungsPerOctave <= FINEST) return roundToLadder(coding, x, upwards, { least: leaves.asI32() });
+  const lowest = x
+    .asU32()
+    .shr(31)
+    .shl(Math.log2(rungs + 1))
+    .or(1);
+  const below = select(leaves.ne(0), lowest, u32(0));
+  return select(share.lt(1), below, encodeValue(format, x, rounding, upwards));
 }
+
+/** The finest ladder that rounding in a step is good for: its logarithm is off by a thousandth of a rung there. */
+const FINEST = 64;
 
 /** A float32 in [1, 2) from the upper 23 random bits: they are its mantissa. */
 export const fromOneToTwo = (bits: Value): Value => bits.shr(9).or(0x3f800000).asF32();

@@ -6,6 +6,7 @@ import { optimizer as adamw } from "../../src/optim/adamw.ts";
 import { optimizer as integerMadam } from "../../src/optim/integer-madam.ts";
 import { optimizer as lnsMadam } from "../../src/optim/lns-madam.ts";
 import { optimizer as madam } from "../../src/optim/madam.ts";
+import { optimizer as sgd } from "../../src/optim/sgd.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
 import type { Options } from "../../src/optim/options.ts";
 import type { TensorPrecision } from "../../src/precision/policy.ts";
@@ -270,6 +271,31 @@ describe("weights on a ladder", () => {
     const moved = codes.reduce((sum, code) => sum + (before - code), 0) / size;
     expect(Math.abs(moved - 0.32)).toBeLessThan(4 * Math.sqrt((0.32 * 0.68) / size));
   });
+
+  it.each([
+    ["lns8-g16", 16],
+    ["lns8-g32", 32],
+    ["lns16-g1024", 1024],
+  ])("take additive steps far smaller than a rung of %s on average", async (format, perOctave) => {
+    const size = 4000;
+    const steps = 10;
+    const rungs = 0.02; // a step
+    const precision = { ...float32, weight: { ...weight, format, scale: 4 } };
+    for (const direction of [1, -1]) {
+      const values = Array.from({ length: size }, (_, i) => (i % 2 ? 1 : -1));
+      const bench = await prepare(sgd, { lr: 1, momentum: 0 }, values, precision);
+      const before = await readTensor(bench.parameter.tensor);
+      const change = direction * (2 ** (rungs / perOctave) - 1);
+      const gradient = values.map((w) => -w * change);
+      for (let t = 1; t <= steps; t++) await bench.step(gradient, t);
+      const after = await readTensor(bench.parameter.tensor);
+      const moved = Array.from(after, (code, i) => Number(code) - Number(before[i]));
+      const mean = moved.reduce((sum, x) => sum + x, 0) / size;
+      // A weight's random number walks evenly through its values, so ten steps together are as good as one of ten times the size.
+      const expected = direction * steps * rungs;
+      expect(Math.abs(mean - expected)).toBeLessThan(4 * Math.sqrt((Math.abs(expected) * (1 - Math.abs(expected))) / size));
+    }
+  }); // prettier-ignore
 
   it("keep moments in 8 bits close to those in float32", async () => {
     const run = async (precision: StatePrecision) => {
