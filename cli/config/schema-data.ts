@@ -81,7 +81,10 @@ export const images = z.strictObject({
     .describe("least and most ratio of width to height of that cut"),
   dir: z.string().optional().describe("folder of data sets, or of the official files themselves"),
   limit: count(0, "training images used: the first of a set, or spread over a folder; 0 is all").default(0),
-  crop: count(0, "zeros around a training image, out of which its size is cut at random").default(0),
+  crop: count(
+    0,
+    "pixels of the mean colour around a training image, out of which its size is cut at random",
+  ).default(0),
   flip: z.boolean().default(false).describe("mirrors every other training image"),
   rotation: z.number().min(0).max(180).default(0).describe("most degrees a training image is turned by"),
   mixup: z

@@ -11,7 +11,7 @@ export interface Augmentation {
     readonly area: readonly [number, number];
     readonly aspect: readonly [number, number];
   };
-  /** Pads with zeros by this many pixels and cuts the original size out anywhere. */
+  /** Pads with zeros, the mean colour of normalised images, by this many pixels and cuts the original size out anywhere. */
   readonly cropPadding?: number;
   /** Mirrors left and right with probability one half. */
   readonly flip?: boolean;
