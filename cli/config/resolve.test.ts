@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { learningRateFactor } from "../../src/optim/schedules.ts";
 import type { JsonObject } from "../../src/train/json.ts";
+import { recipes } from "../recipes/recipes.generated.ts";
 import { ConfigError } from "./config-error.ts";
 import { configKeys, configNames, keysHelp } from "./keys.ts";
 import { mergeLayers } from "./merge.ts";
@@ -325,3 +327,23 @@ it("resumeConflicts names what must stay", async () => {
   const wanted = await train("own-source", "--threads=3", "--steps=9", "--seed=2", "--model.layers=1");
   expect(resumeConflicts(saved, wanted).toSorted()).toEqual(["model", "seed"]);
 });
+
+describe("recipes", () => {
+  it.each(Object.keys(recipes))("%s resolves, and so do its groups and precision", async (name) => {
+    const { config, builtInData } = recipes[name as keyof typeof recipes];
+    const { data } = config as { data?: { name?: string; set?: string } };
+    const places = builtInData || data?.set ? [] : data?.name && data.name !== "folder" ? [] : ["--data=x"];
+    expect((await train(name, ...places)).recipe).toBe(name);
+  });
+
+  it.each([
+    ["cifar10-resnet18", [[4800, 1], [4801, 0.1], [9600, 0.1], [9601, 0.01], [14_400, 0.01]]],
+    ["cifar100-resnet18", [[4800, 1], [4801, 0.1]]],
+    ["cifar10-gan", [[19_500, 1], [19_501, 0.1], [23_595, 0.1]]],
+    ["imagenet-resnet50", [[512_440, 1], [512_441, 0.1]]],
+    ["wikitext2-transformer", [[1492, 1], [1493, 0.1]]],
+  ] as const)("%s decays after the paper's epochs", async (name, points) => {
+    const { schedule, steps } = await train(name, ...(name.startsWith("imagenet") ? ["--data=x"] : []));
+    for (const [t, factor] of points) expect(learningRateFactor(schedule, t, steps)).toBeCloseTo(factor, 12);
+  });
+}); // prettier-ignore
