@@ -21,7 +21,6 @@ import { keptClasses } from "./kept-classes.ts";
 import { isHuggingFace } from "./published-folder.ts";
 import {
   imageTaskOf,
-  type LanguageSession,
   openGan,
   openImages,
   openLanguage,
@@ -95,20 +94,6 @@ export const loadedCheckpoint = (run: string, name: string | undefined): Promise
 
 /** A run's model at a checkpoint. */
 export type OpenedRun = Session & { readonly loaded: LoadedCheckpoint; readonly position: Position };
-
-/** What only language models can do. @throws UsageError for a run of another task. */
-export function expectLanguage<T>(run: Session & T, what: string): LanguageSession & T {
-  if (run.task === "language") return run;
-  const learns = {
-    images: "images",
-    masked: "hidden symbols of a text",
-    texts: "classes of texts",
-    gan: "to make images",
-  };
-  throw new UsageError(
-    `${what} wants a run of a language model, this one (${run.config.model.name}) learns ${learns[run.task]}`,
-  );
-}
 
 /** Opens a run's model at a checkpoint, to score it or to sample from it. */
 export async function openRun(

@@ -1,6 +1,7 @@
 /** `logrung generate`: samples from a run's model: text, or a picture of images. */
 import { checkPositionals } from "../arguments.ts";
 import type { Command, CommandContext } from "../command.ts";
+import type { TrainConfig } from "../config/resolve.ts";
 import { UsageError } from "../errors.ts";
 
 function numberOf(
@@ -17,12 +18,28 @@ function numberOf(
   throw new UsageError(`--${key} is "${String(given)}", wants ${wanted} >= 0`);
 }
 
+/** What generate has to say to a run that makes neither texts nor images. */
+function nothingToMake({
+  task,
+  config,
+}: {
+  readonly task: "images" | "masked" | "texts";
+  readonly config: TrainConfig;
+}): string {
+  const learns = {
+    images: "classes of images",
+    masked: "hidden symbols of a text",
+    texts: "classes of texts",
+  };
+  return `generate wants a run of a language model or of a GAN, this one (${config.model.name}) learns ${learns[task]}`;
+}
+
 async function run(context: CommandContext): Promise<void> {
   const { positionals, values, json, stdout, cwd, signal } = context;
   checkPositionals(command, positionals, 1, 1);
   const [folder] = positionals;
   const { resolve } = await import("node:path");
-  const { expectLanguage, openRun } = await import("../open-run.ts");
+  const { openRun } = await import("../open-run.ts");
   const { promptSymbols } = await import("../prompt.ts");
   const { sample } = await import("../../src/models/sample.ts");
   const { breathe } = await import("../../src/train/breathe.ts");
@@ -43,7 +60,8 @@ async function run(context: CommandContext): Promise<void> {
     }
     const wrong = ["output", "columns"].find((name) => values[name] !== undefined);
     if (wrong !== undefined) throw new UsageError(`--${wrong} is for runs of GANs, which make images`);
-    const { config, device, policy, trainer, tokenizer, position } = expectLanguage(opened, "generate");
+    if (opened.task !== "language") throw new UsageError(nothingToMake(opened));
+    const { config, device, policy, trainer, tokenizer, position } = opened;
     const prompt = typeof values.prompt === "string" ? values.prompt : config.sample.prompt;
     if (prompt === "") throw new UsageError("--prompt is empty, wants at least one character");
     const options = {

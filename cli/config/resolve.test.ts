@@ -264,9 +264,11 @@ it("integer-madam's ladder is the one of its options, and they are the ladder's"
   expect(await train("own.json")).toEqual(own);
 }); // prettier-ignore
 
-it("a plateau without validations is refused, but runs that have it go on", async () => {
+it("what would have no effect is refused, but runs that have it go on", async () => {
   const flags = ["--schedule=plateau", "--evaluate.every=0"];
   expect(await faults("own-source", ...flags)).toMatch(/"plateau", which goes by validations: wants "evaluate.every" above 0/);
+  expect(await faults("fashion-mnist-gan", "--schedule=plateau")).toMatch(/a GAN has no loss that falls/);
+  expect(await faults("own-source", "--average.format=lns8-g16")).toMatch(/no average is kept: wants "average.decay"/);
   const saved = JSON.parse(JSON.stringify(await train("own-source", "--schedule=plateau"))) as JsonObject;
   const base = { ...saved, evaluate: { every: 0, batches: 1 } };
   expect((await resolveConfig({ base })).evaluate.every).toBe(0);

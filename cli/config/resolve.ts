@@ -13,9 +13,10 @@ import { checkFit, checkImages } from "./images.ts";
 import { recipes } from "../recipes/recipes.generated.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { ConfigError, faultsOf } from "./config-error.ts";
+import { checkEffects } from "./effects.ts";
 import { flagLayer, optimizerFaults } from "./flags.ts";
 import { configKeys } from "./keys.ts";
-import { checkLadder, onItsLadder, optimizerNamed, usualPrecision } from "./ladders.ts";
+import { onItsLadder, optimizerNamed, usualPrecision } from "./ladders.ts";
 import {
   checkLabelledTexts,
   checkText,
@@ -107,16 +108,6 @@ export async function resolveConfig(request: ConfigRequest): Promise<TrainConfig
   const complete = completed(config, cwd);
   if (request.base === undefined) checkEffects(config, complete);
   return complete;
-}
-
-/** What a new run may not ask for, as it would have no effect; runs that did go on. @throws ConfigError. */
-function checkEffects(asked: ParsedConfig, { optimizer, precision, groups }: TrainConfig): void {
-  checkSchedule(asked);
-  checkLadder("optimizer", asked.optimizer, optimizer, precision);
-  for (const [i, { optimizer: given }] of asked.groups.entries()) {
-    const group = groups[i];
-    checkLadder(`groups.${i}.optimizer`, given, group.optimizer, group.precision ?? precision);
-  }
 }
 
 /** What to say of data that are not named; undefined where they are. */
@@ -286,14 +277,6 @@ function checkGan({ data, model }: ParsedGanConfig): void {
 function checkBatch({ batch, accumulate }: ParsedConfig): void {
   if (batch % accumulate === 0) return;
   throw new ConfigError([`"accumulate" is ${accumulate}, wants a divisor of "batch", ${batch}`]);
-}
-
-/** A schedule that watches validations needs some. */
-function checkSchedule({ schedule, evaluate }: ParsedConfig): void {
-  if (schedule.name !== "plateau" || evaluate.every > 0) return;
-  throw new ConfigError([
-    '"schedule.name" is "plateau", which goes by validations: wants "evaluate.every" above 0',
-  ]);
 }
 
 function resolveOptimizer(key: string, { name, ...given }: ParsedConfig["optimizer"]): OptimizerConfig {

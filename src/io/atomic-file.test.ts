@@ -78,13 +78,17 @@ describe("writeFileAtomic", () => {
     const path = join(folder, "a.txt");
     await writeFile(path, "old");
     const fileSystem = failing({}, () => Promise.reject(systemError("EACCES")));
-    await expect(writeFileAtomic(path, "new", fileSystem)).rejects.toThrow(/permission denied.*choose another folder/);
+    await expect(writeFileAtomic(path, "new", fileSystem)).rejects.toThrow(
+      /permission denied.*choose another folder/,
+    );
     expect(await readdir(folder)).toEqual(["a.txt"]);
   });
 
   it("says what to do about a read-only file system and a missing folder", async () => {
     const fileSystem: FileSystem = { ...failing({}), open: () => Promise.reject(systemError("EROFS")) };
-    await expect(writeFileAtomic(join(folder, "a"), "", fileSystem)).rejects.toThrow(/read-only.*choose another folder/);
+    await expect(writeFileAtomic(join(folder, "a"), "", fileSystem)).rejects.toThrow(
+      /read-only.*choose another folder/,
+    );
     await expect(writeFileAtomic(join(folder, "no", "a"), "")).rejects.toThrow(/no such file or folder/);
   });
 });

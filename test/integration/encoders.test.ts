@@ -219,7 +219,7 @@ describe("wrong use of encoders", () => {
 
   it("is told with what would do", async () => {
     expect(await fault("generate", at("whole"))).toMatch(
-      /generate wants a run of a language model, this one \(bert\) learns hidden symbols/,
+      /generate wants a run of a language model or of a GAN, this one \(bert\) learns hidden symbols/,
     );
     expect(await fault("generate", at("texts"))).toMatch(/this one \(bert\) learns classes of texts/);
     expect(await fault("train", "text", "--task=texts")).toMatch(

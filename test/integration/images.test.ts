@@ -105,7 +105,7 @@ describe("wrong use", () => {
     );
     expect(await fault(...training("no", 1, "--model.dropout=0.1"))).toMatch(/mlp-mini drops nothing/);
     expect(await fault("generate", join(folder, "whole"))).toMatch(
-      /generate wants a run of a language model/,
+      /generate wants a run of a language model or of a GAN, this one \(.*\) learns classes of images/,
     );
     expect(await fault("eval", join(folder, "whole"), "--data=a.txt")).toMatch(/test part/);
     expect(await fault(...training("no", 1, "--data-dir=/nowhere"))).toMatch(/no "train-images-idx3-ubyte"/);

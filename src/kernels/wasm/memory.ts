@@ -181,7 +181,7 @@ export class Heap implements MemoryUse {
     const limit = this.maximumPages * PAGE_BYTES;
     return new RangeError(
       `logrung: no memory for ${bytes} bytes: ${this.bytes} of at most ${limit} are held by buffers ` +
-        "(raise maximumBytes, or use a smaller batch)",
+        "(wants a smaller batch; in a program, maximumBytes may be up to 2 ** 32)",
     );
   }
 }
