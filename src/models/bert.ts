@@ -8,13 +8,13 @@ import {
   type LayerSpec,
 } from "../nn/layer-specs.ts";
 import { last, Layers } from "../nn/layers.ts";
+import { outputLogits, type OutputLayer } from "../nn/output-layer.ts";
 import { precisionAt, type Pass } from "../nn/pass.ts";
 import { blockSpecs, transformerBlocks, type BlockStyle } from "../nn/transformer-block.ts";
 import { add } from "../ops/add.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
 import { exactGelu } from "../ops/exact-gelu.ts";
-import { linear } from "../ops/linear.ts";
 import { tanh } from "../ops/tanh.ts";
 import type { Device } from "../tensor/device.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
@@ -180,15 +180,22 @@ class MaskedBert extends Bert implements MaskedModel {
     super(device, config, "masked", seed);
   }
 
-  /** The output's weight is the table of symbols. */
+  /** Its weight is the table of symbols. */
+  get output(): OutputLayer {
+    const { stack } = this;
+    return { name: decoder, weight: stack.tensor(words, "weight"), bias: stack.tensor(decoder, "bias") };
+  }
+
   logits(input: Sequences, places: Tensor, pass: Pass): Tensor {
+    return outputLogits(this.statesAt(input, places, pass), this.output, pass);
+  }
+
+  statesAt(input: Sequences, places: Tensor, pass: Pass): Tensor {
     const { stack } = this;
     const asked = last(this.states(input, pass), (x) => embedding(x, places)); // [n, width]
     const dense = last(asked, (x) => stack.linear(x, `${transform}.dense`, pass));
     const active = last(dense, (x) => exactGelu(x, precisionAt(pass, `${transform}.gelu`)));
-    const normal = last(active, (x) => stack.layerNorm(x, `${transform}.LayerNorm`, pass, EPSILON));
-    const [weight, bias] = [stack.tensor(words, "weight"), stack.tensor(decoder, "bias")];
-    return last(normal, (x) => linear(x, weight, bias, precisionAt(pass, decoder))); // [n, vocabulary]
+    return last(active, (x) => stack.layerNorm(x, `${transform}.LayerNorm`, pass, EPSILON));
   }
 }
 

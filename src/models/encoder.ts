@@ -1,5 +1,6 @@
 /** What training needs of an encoder: a model whose symbols see those on both sides. */
 import { countParameters, type LayerSpec } from "../nn/layer-specs.ts";
+import type { OutputLayer } from "../nn/output-layer.ts";
 import type { Pass } from "../nn/pass.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -29,10 +30,16 @@ interface Encoder {
 
 /** A model that gives symbols that are hidden from it probabilities. */
 export interface MaskedModel extends Encoder {
+  /** The layer that makes logits of {@link statesAt}, its tensors as they are now. */
+  readonly output: OutputLayer;
   /**
-   * @param places  [n] int32: which of the batch · length symbols are asked for.
-   * @returns logits, [n, vocabulary]
+   * What the output layer reads of the symbols that are asked for.
+   *
+   * @param places  [n] int32: which of the batch · length symbols.
+   * @returns [n, width]
    */
+  statesAt(input: Sequences, places: Tensor, pass: Pass): Tensor;
+  /** The same through the output layer. @returns logits, [n, vocabulary] */
   logits(input: Sequences, places: Tensor, pass: Pass): Tensor;
 }
 

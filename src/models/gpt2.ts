@@ -7,13 +7,13 @@ import {
   type LayerSpec,
 } from "../nn/layer-specs.ts";
 import { last, Layers } from "../nn/layers.ts";
-import { precisionAt, type Pass } from "../nn/pass.ts";
+import { outputLogits, type OutputLayer } from "../nn/output-layer.ts";
+import type { Pass } from "../nn/pass.ts";
 import { blockSpecs, transformerBlocks, type BlockStyle } from "../nn/transformer-block.ts";
 import { add } from "../ops/add.ts";
 import { dropout } from "../ops/dropout.ts";
 import { embedding } from "../ops/embedding.ts";
 import { gelu } from "../ops/gelu.ts";
-import { linear } from "../ops/linear.ts";
 import type { Device } from "../tensor/device.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import {
@@ -107,7 +107,15 @@ class Gpt2 implements LanguageModel {
     return this.stack.parameters;
   }
 
+  get output(): OutputLayer {
+    return { name: "head", weight: this.stack.tensor("wte", "weight"), bias: null };
+  }
+
   logits(ids: Tensor, batch: number, pass: Pass): Tensor {
+    return outputLogits(this.states(ids, batch, pass), this.output, pass);
+  }
+
+  states(ids: Tensor, batch: number, pass: Pass): Tensor {
     const { stack, device } = this;
     const { tape } = device;
     const length = sizeOf(ids.shape) / batch;
@@ -120,9 +128,7 @@ class Gpt2 implements LanguageModel {
     const { heads, recompute } = this.config;
     const call = { stack, heads, batch, pass };
     const y = transformerBlocks(x, blockNames(this.config), style, call, recompute);
-    const normal = last(y, (input) => stack.layerNorm(input, "ln_f", pass, EPSILON));
-    const head = stack.tensor("wte", "weight");
-    return last(normal, (input) => linear(input, head, null, precisionAt(pass, "head"))); // [B T, vocabulary]
+    return last(y, (input) => stack.layerNorm(input, "ln_f", pass, EPSILON));
   }
 }
 

@@ -1,5 +1,6 @@
 /** What training needs of a model. */
 import { countParameters, type LayerSpec } from "../nn/layer-specs.ts";
+import type { OutputLayer } from "../nn/output-layer.ts";
 import type { Pass } from "../nn/pass.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -13,11 +14,17 @@ export interface LanguageModel {
   readonly vocabulary: number;
   /** Names of what reads or keeps tensors in a policy's formats, in the order of the forward pass. */
   readonly layers: readonly string[];
+  /** The layer that makes logits of {@link states}, its tensors as they are now. */
+  readonly output: OutputLayer;
   /**
+   * What the output layer reads. Losses are computed from it (`outputLoss`) without the logits of all symbols at once.
+   *
    * @param ids    [sequences · length] int32, sequences one after the other
    * @param batch  number of sequences
-   * @returns logits, [sequences · length, vocabulary]
+   * @returns [sequences · length, width]
    */
+  states(ids: Tensor, batch: number, pass: Pass): Tensor;
+  /** The same through the output layer. @returns logits, [sequences · length, vocabulary] */
   logits(ids: Tensor, batch: number, pass: Pass): Tensor;
 }
 

@@ -1,4 +1,5 @@
 /** Sampling symbols from a language model. */
+import { outputRows } from "../nn/output-layer.ts";
 import { evaluationPass } from "../nn/pass.ts";
 import type { Policy } from "../precision/policy.ts";
 import { philox4x32 } from "../random/philox.ts";
@@ -53,8 +54,10 @@ async function lastLogits(
   return device.step(() =>
     device.tape.without(async () => {
       const ids = device.tensor(Int32Array.from(symbols), [symbols.length]);
-      const all = await readTensor(model.logits(ids, 1, evaluationPass(policy, seed)));
-      return Float64Array.from(all.subarray((symbols.length - 1) * model.vocabulary));
+      const pass = evaluationPass(policy, seed);
+      const lastRow = { first: symbols.length - 1, count: 1 };
+      const logits = outputRows(model.states(ids, 1, pass), model.output, lastRow, pass);
+      return Float64Array.from(await readTensor(logits));
     }),
   );
 }

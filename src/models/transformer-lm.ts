@@ -7,6 +7,7 @@ import {
   type LayerSpec,
 } from "../nn/layer-specs.ts";
 import { last, Layers } from "../nn/layers.ts";
+import { outputLogits, type OutputLayer } from "../nn/output-layer.ts";
 import type { Pass } from "../nn/pass.ts";
 import { blockSpecs, transformerBlocks, underscored, type BlockStyle } from "../nn/transformer-block.ts";
 import { add } from "../ops/add.ts";
@@ -122,7 +123,17 @@ class TransformerLm implements LanguageModel {
     return this.stack.parameters;
   }
 
+  get output(): OutputLayer {
+    const { stack } = this;
+    const name = "decoder";
+    return { name, weight: stack.tensor(name, "weight"), bias: stack.tensor(name, "bias") };
+  }
+
   logits(ids: Tensor, batch: number, pass: Pass): Tensor {
+    return outputLogits(this.states(ids, batch, pass), this.output, pass);
+  }
+
+  states(ids: Tensor, batch: number, pass: Pass): Tensor {
     const { device, stack, config } = this;
     const length = sizeOf(ids.shape) / batch;
     const places = Int32Array.from({ length: batch * length }, (_, i) => i % length);
@@ -133,8 +144,7 @@ class TransformerLm implements LanguageModel {
     device.tape.discard(wide, position);
     const x = last(sum, (input) => dropout(input, pass.dropout, pass.key("embedding dropout")));
     const call = { stack, heads: config.heads, batch, pass };
-    const y = transformerBlocks(x, blockNames(config), style, call, config.recompute);
-    return last(y, (input) => stack.linear(input, "decoder", pass)); // [B T, vocabulary]
+    return transformerBlocks(x, blockNames(config), style, call, config.recompute);
   }
 }
 

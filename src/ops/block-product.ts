@@ -204,15 +204,15 @@ export function multiplyBlocks(
 /**
  * {@link multiplyBlocks} of two matrices.
  *
- * @param sizes  m, n and k; the sides fit them.
+ * @param sizes  m, n and k, which the sides fit; `accumulate` only without a bias and scales of whole tensors.
  */
 export function blockProduct(
   left: BlockSide,
   right: BlockSide,
   bias: Tensor | null,
   c: Tensor,
-  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
+  { m, n, k, accumulate }: Required<Pick<MxGemmSizes, "m" | "n" | "k" | "accumulate">>,
 ): boolean {
   const [a, b] = [operandOf(left, 1), operandOf(right, 0)];
-  return a !== null && b !== null && multiplyBlocks(a, b, bias, c, { m, n, k, c: { row: n } });
+  return a !== null && b !== null && multiplyBlocks(a, b, bias, c, { m, n, k, c: { row: n }, accumulate });
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createReferenceBackend } from "../kernels/reference/index.ts";
 import { parsePolicy } from "../precision/parse-policy.ts";
 import { Device } from "../tensor/device.ts";
-import { item, readTensor } from "../tensor/tensor.ts";
+import { item, readTensor, type Tensor } from "../tensor/tensor.ts";
 import { expectTrueGradients, full, random, type GradientCase } from "../../test/numerical-gradient.ts";
 import { add } from "./add.ts";
 import { causalAttention, selfAttention } from "./attention.ts";
@@ -13,6 +13,7 @@ import { fusedCausalAttention, fusedCrossAttention } from "./fused-attention.ts"
 import { gelu } from "./gelu.ts";
 import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
+import { linearCrossEntropy } from "./linear-cross-entropy.ts";
 import { mean } from "./mean.ts";
 import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
@@ -61,6 +62,32 @@ const cases: readonly GradientCase[] = [
       const [targets, others] = [Int32Array.of(0, 8, 3, 3, 1), Int32Array.of(1, 8, 2, 0, 1)];
       const mixture = { targets: device.tensor(others, [5]), share: 0.7 };
       return smoothedCrossEntropy(x, device.tensor(targets, [5]), { smoothing: 0.1, mixture });
+    },
+  },
+  ...[1, 2, 3, 5].map((chunk) => ({
+    name: `linearCrossEntropy in chunks of ${chunk}`,
+    shapes: [[5, 4], [9, 4], [9]],
+    run: ([x, w, b]: readonly Tensor[], device: Device) =>
+      linearCrossEntropy(x, w, b, device.tensor(Int32Array.of(0, 8, 3, 3, 1), [5]), full, { chunk }),
+  })),
+  {
+    name: "linearCrossEntropy of softened targets, a part of a sum",
+    shapes: [[5, 4], [9, 4]],
+    run: ([x, w], device) => {
+      const [targets, others] = [Int32Array.of(0, 8, 3, 3, 1), Int32Array.of(1, 8, 2, 0, 1)];
+      const mixture = { targets: device.tensor(others, [5]), share: 0.7 };
+      const softening = { smoothing: 0.1, mixture };
+      const loss = linearCrossEntropy(x, w, null, device.tensor(targets, [5]), full, { softening, chunk: 2 });
+      return add(scaled(loss, 0.3), mean(w));
+    },
+  },
+  {
+    name: "linearCrossEntropy of some rows, its weight the table that they come from",
+    shapes: [[7, 4]],
+    run: ([w], device) => {
+      const text = embedding(w, device.tensor(Int32Array.of(1, 5, 1, 0, 6, 2), [6]));
+      const asked = embedding(text, device.tensor(Int32Array.of(0, 2, 5), [3]));
+      return linearCrossEntropy(gelu(asked), w, null, device.tensor(Int32Array.of(5, 0, 3), [3]), full, { chunk: 2 });
     },
   },
   {

@@ -4,7 +4,8 @@ import type { LayerPrecision } from "./operand.ts";
 import { product } from "./product.ts";
 import { weighted, type WeightedProducts } from "./weighted.ts";
 
-const products: WeightedProducts = {
+/** Its products, on operands in any encoding. */
+export const linearProducts: WeightedProducts = {
   roundWhilePacking: true,
   roundWeightWhilePacking: false,
   forward: (x, w, bias) => product({ ...x, transposed: false }, { tensor: w, transposed: true }, bias),
@@ -25,5 +26,5 @@ const products: WeightedProducts = {
 export function linear(x: Tensor, w: Tensor, b: Tensor | null, precision: LayerPrecision): Tensor {
   expectShape("linear's weight", w, null, null);
   expectShape("linear", x, null, w.shape[1]);
-  return weighted(x, w, b, precision, products);
+  return weighted(x, w, b, precision, linearProducts);
 }

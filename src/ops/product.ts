@@ -1,10 +1,11 @@
 /** Matrix products of tensors in any encoding: what linear layers are made of. */
 import { decodeTable } from "../kernels/codec.ts";
 import { gemm, type GemmKernel, type GemmOperand, type GemmStrides } from "../kernels/gemm.ts";
-import { output, perColumn } from "../kernels/signature.ts";
+import { pointwise } from "../kernels/pointwise.ts";
+import { element, output, perColumn } from "../kernels/signature.ts";
 import type { ScalarFormat } from "../formats/format.ts";
 import type { Device } from "../tensor/device.ts";
-import { isBlocked, isCoded, partsOf, ShapeError, type Tensor } from "../tensor/tensor.ts";
+import { expectShape, isBlocked, isCoded, partsOf, ShapeError, type Tensor } from "../tensor/tensor.ts";
 import type { TensorPrecision } from "../precision/policy.ts";
 import { blockProduct, roundsWhilePacking, type PackedRounding } from "./block-product.ts";
 import { dependsOnAxis } from "./operand.ts";
@@ -42,6 +43,10 @@ function kernelOf(a: GemmOperand, b: GemmOperand, biased: boolean): GemmKernel {
   kernels.set(key, kernel);
   return kernel;
 }
+
+const addTo = pointwise("add product", { c: element("f32"), term: element("f32") }, {}, ({ c, term }) => ({
+  c: output("f32", c.add(term)),
+}));
 
 const tables = new WeakMap<Device, Map<ScalarFormat, Tensor>>();
 
@@ -98,14 +103,56 @@ export function product(left: Side, right: Side, bias: Tensor | null = null): Te
   const [m, k] = shapeOf(left);
   const [inner, n] = shapeOf(right);
   if (k !== inner) throw new ShapeError(`logrung: product of [${m}, ${k}] and [${inner}, ${n}]`);
-  const { device } = left.tensor;
-  const c = device.empty([m, n]);
+  const c = left.tensor.device.empty([m, n]);
+  multiply(left, right, bias, c, { m, n, k, accumulate: false });
+  return c;
+}
+
+/**
+ *   C ← C + A·B
+ *
+ * @param c  [m, n] float32
+ * @throws ShapeError when the sizes do not fit.
+ */
+export function addProduct(c: Tensor, left: Side, right: Side): void {
+  const [m, k] = shapeOf(left);
+  const [inner, n] = shapeOf(right);
+  expectShape("addProduct", c, m, n);
+  if (k !== inner) throw new ShapeError(`logrung: product of [${m}, ${k}] and [${inner}, ${n}]`);
+  if (![left, right].some(({ tensor }) => isBlocked(tensor) && tensor.encoding.tensorScale !== null)) {
+    multiply(left, right, null, c, { m, n, k, accumulate: true });
+    return;
+  }
+  // A scale of the whole tensor is multiplied in after the sum, which then cannot go on from another one.
+  const term = product(left, right);
+  c.device.run(addTo, { inputs: { c, term }, outputs: {}, sizes: { rows: m, columns: n } });
+  c.device.free(term);
+}
+
+interface ProductSizes {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Adds to what C holds; only without a bias and scales of whole tensors. */
+  readonly accumulate: boolean;
+}
+
+function multiply(left: Side, right: Side, bias: Tensor | null, c: Tensor, sizes: ProductSizes): void {
+  const { device } = c;
   const a = { ...left, tensor: unpacked(left.tensor) };
   const b = { ...right, tensor: unpacked(right.tensor) };
-  if (!blockProduct(a, b, bias, c, { m, n, k })) decodedProduct(a, b, bias, c, [m, n, k]);
+  if (!blockProduct(a, b, bias, c, sizes)) decodedProduct(a, b, bias, c, sizes);
   if (a.tensor !== left.tensor) device.free(a.tensor);
   if (b.tensor !== right.tensor) device.free(b.tensor);
-  return c;
+}
+
+/**
+ * A tensor that several products are to read: what each would unpack or decode as a whole for itself is so once, in new
+ * memory. Any other is returned as it is.
+ */
+export function readied(x: Tensor): Tensor {
+  const format = isCoded(x) ? x.encoding.format : isBlocked(x) ? x.encoding.format.element : null;
+  return format !== null && format.bits > 8 ? dequantise(x) : unpacked(x);
 }
 
 /** By `gemm`, which knows no blocks. */
@@ -114,7 +161,7 @@ function decodedProduct(
   right: Side,
   bias: Tensor | null,
   c: Tensor,
-  [m, n, k]: readonly [number, number, number],
+  { m, n, k, accumulate }: ProductSizes,
 ): void {
   const { device } = c;
   const rounded = [roundedBefore(left, 1), roundedBefore(right, 0)] as const;
@@ -123,7 +170,7 @@ function decodedProduct(
   device.run(kernelOf(kind(a), kind(b), bias !== null), {
     inputs: { ...inputsOf("a", a.tensor), ...inputsOf("b", b.tensor), ...(bias ? { bias } : {}) },
     outputs: { c },
-    sizes: { m, n, k, a: stridesOf(a), b: stridesOf(b), c: { row: n } },
+    sizes: { m, n, k, a: stridesOf(a), b: stridesOf(b), c: { row: n }, accumulate },
   });
   for (const [i, side] of [left, right].entries()) {
     const made = rounded[i].tensor;

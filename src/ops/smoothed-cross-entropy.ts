@@ -1,9 +1,7 @@
 /** Cross entropy against softened targets: label smoothing, and two mixed classes. */
 import { f32, index, select, type Value } from "../kernels/program.ts";
-import { rows } from "../kernels/rows.ts";
-import { element, output, perRow, scalar } from "../kernels/signature.ts";
 import { expectShape, type Tensor } from "../tensor/tensor.ts";
-import { mean } from "./mean.ts";
+import { meanLoss, rowLossKernels, type RowLosses } from "./row-losses.ts";
 
 /** What a target is softened by. */
 export interface Softening {
@@ -21,13 +19,11 @@ function wanted(scope: Readonly<Record<string, Value>>): Value {
   return own.add(other).add(scope.even);
 }
 
-const uniforms = { own: "f32", mixed: "f32", even: "f32" } as const;
-
-const forward = rows(
-  "smoothed cross entropy",
-  { logits: element("f32"), target: perRow("i32"), other: perRow("i32") },
-  uniforms,
-  (program) => {
+const kernels = rowLossKernels({
+  name: "smoothed cross entropy",
+  targets: ["target", "other"],
+  uniforms: { own: "f32", mixed: "f32", even: "f32" },
+  reduce(program) {
     const { logits } = program.scope;
     const top = program.reduce("top", "max", logits);
     const { sum, picked } = program.reduceAll({
@@ -35,23 +31,36 @@ const forward = rows(
       picked: { op: "sum", value: logits.sub(top).mul(wanted(program.scope)) },
     });
     const logSum = sum.log();
-    program.perRow.logSum = output("f32", logSum.add(top));
-    program.perRow.loss = output("f32", logSum.sub(picked));
+    return { logSum: logSum.add(top), loss: logSum.sub(picked) };
   },
-);
+  wanted,
+});
 
-const gradient = rows(
-  "smoothed cross entropy gradient",
-  {
-    logits: element("f32"), target: perRow("i32"), other: perRow("i32"), logSum: perRow("f32"), dy: scalar("f32"),
-  },
-  { ...uniforms, share: "f32" },
-  (program) => {
-    const { logits, logSum, dy, share } = program.scope;
-    const dx = logits.sub(logSum).exp().sub(wanted(program.scope)).mul(dy.mul(share));
-    program.store({ dx: output("f32", dx) });
-  },
-); // prettier-ignore
+/**
+ * Losses of each row against softened targets.
+ *
+ * @param targets  [rows], int32
+ * @throws RangeError when s is outside [0, 1) or λ outside [0, 1].
+ */
+export function smoothedCrossEntropies(
+  targets: Tensor,
+  classes: number,
+  { smoothing = 0, mixture = null }: Softening,
+): RowLosses {
+  if (!(smoothing >= 0 && smoothing < 1))
+    throw new RangeError(`logrung: label smoothing of ${smoothing}, wants 0 <= s < 1`);
+  const kept = mixture?.share ?? 1;
+  if (!(kept >= 0 && kept <= 1)) throw new RangeError(`logrung: a mixture's share of ${kept}, wants 0 to 1`);
+  return {
+    kernels,
+    targets: { target: targets, other: mixture?.targets ?? targets },
+    uniforms: {
+      own: (1 - smoothing) * kept,
+      mixed: (1 - smoothing) * (1 - kept),
+      even: smoothing / classes,
+    },
+  };
+}
 
 /**
  *   q = (1 - s) (λ onehot(target) + (1 - λ) onehot(other)) + s / classes
@@ -65,34 +74,8 @@ const gradient = rows(
  * @throws RangeError when s is outside [0, 1) or λ outside [0, 1].
  * @source Szegedy et al. 2016, Rethinking the inception architecture, section 7; Zhang et al. 2018, mixup, equation 1.
  */
-export function smoothedCrossEntropy(
-  logits: Tensor,
-  targets: Tensor,
-  { smoothing = 0, mixture = null }: Softening,
-): Tensor {
+export function smoothedCrossEntropy(logits: Tensor, targets: Tensor, softening: Softening): Tensor {
   expectShape("smoothedCrossEntropy", logits, null, null);
   expectShape("smoothedCrossEntropy's targets", targets, logits.shape[0]);
-  if (!(smoothing >= 0 && smoothing < 1))
-    throw new RangeError(`logrung: label smoothing of ${smoothing}, wants 0 <= s < 1`);
-  const kept = mixture?.share ?? 1;
-  if (!(kept >= 0 && kept <= 1)) throw new RangeError(`logrung: a mixture's share of ${kept}, wants 0 to 1`);
-  const { device } = logits;
-  const [count, classes] = logits.shape;
-  const sizes = { rows: count, columns: classes };
-  const shares = {
-    own: (1 - smoothing) * kept,
-    mixed: (1 - smoothing) * (1 - kept),
-    even: smoothing / classes,
-  };
-  const inputs = { logits, target: targets, other: mixture?.targets ?? targets };
-  const [loss, logSum] = [device.empty([count]), device.empty([count])];
-  device.run(forward, { inputs, outputs: { loss, logSum }, uniforms: shares, sizes });
-  const average = mean(loss);
-  device.free(loss);
-  return device.tape.record([logits], average, [logSum], (dy, _, spent) => {
-    const dx = spent(logits) ? { ...logits, tracked: false } : device.empty(logits.shape);
-    const own = { ...shares, share: 1 / count };
-    device.run(gradient, { inputs: { ...inputs, logSum, dy }, outputs: { dx }, uniforms: own, sizes });
-    return [dx];
-  });
+  return meanLoss(logits, smoothedCrossEntropies(targets, logits.shape[1], softening));
 }

@@ -24,11 +24,14 @@ function sumRows(dy: Tensor): Tensor {
   return db;
 }
 
-/** Channels are features of activations and errors [tokens, features], and outputs of weights [out, in]. */
-const alongFeatures: QuantisedAxes = { channel: 1, reduction: 1 };
-const alongTokens: QuantisedAxes = { channel: 1, reduction: 0 };
-const alongIn: QuantisedAxes = { channel: 0, reduction: 1 };
-const alongOut: QuantisedAxes = { channel: 0, reduction: 0 };
+/** Activations and errors [tokens, features] for products that sum over features; channels are features. */
+export const alongFeatures: QuantisedAxes = { channel: 1, reduction: 1 };
+/** The same for sums over tokens. */
+export const alongTokens: QuantisedAxes = { channel: 1, reduction: 0 };
+/** Weights [out, in] for sums over inputs; channels are outputs. */
+export const alongIn: QuantisedAxes = { channel: 0, reduction: 1 };
+/** The same for sums over outputs. */
+export const alongOut: QuantisedAxes = { channel: 0, reduction: 0 };
 
 /** An operand of a product: in any encoding, or float32 that the product rounds to blocks while it packs it. */
 export interface WeightedOperand {
@@ -92,7 +95,7 @@ export function weighted(
  * Q(x) for one product; where its blocks can be rounded while they are packed, x with the order to do so, and no codes lie
  * in memory.
  */
-function operandOf(
+export function operandOf(
   x: Tensor,
   precision: TensorPrecision | null,
   axes: QuantisedAxes,
@@ -174,7 +177,7 @@ function readLater(x: Tensor, w: Tensor, { policy }: LayerPrecision): boolean {
  *
  * @returns the operand and what to call after its use.
  */
-function roundedWeight(
+export function roundedWeight(
   w: Tensor,
   axes: QuantisedAxes,
   precision: LayerPrecision,

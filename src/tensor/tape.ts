@@ -31,6 +31,7 @@ export class Tape {
   private replays = 0;
   private rehearsals = 0;
   private given: Storage | null = null;
+  private ones: Storage | null = null;
 
   get recording(): boolean {
     return this.paused === 0;
@@ -105,6 +106,21 @@ export class Tape {
   /** Whether an operation may write its result over this input, unless its own vjp is to read it. */
   isGiven({ storage }: Tensor): boolean {
     return this.given === storage && !this.isRead(storage);
+  }
+
+  /** Runs a backward pass that starts from a gradient of 1, which nobody writes over. */
+  startingFrom<T>({ storage }: Tensor, body: () => T): T {
+    this.ones = storage;
+    try {
+      return body();
+    } finally {
+      this.ones = null;
+    }
+  }
+
+  /** Whether a gradient is the 1 that the backward pass started from: then what is to be multiplied by it may stay as it is. */
+  isOne({ storage }: Tensor): boolean {
+    return this.ones === storage;
   }
 
   /** Runs `body` while a tensor's memory stays, whoever discards it. */
@@ -262,7 +278,11 @@ export function backward(loss: Tensor): Gradients {
     throw new ShapeError(`logrung: backward from shape [${loss.shape.join()}], wants a scalar`);
   if (!loss.tracked) throw new Error("logrung: backward from a loss that no tracked tensor leads to");
   const table = new GradientTable((storage) => device.release(storage));
-  return walk(loss, device.tensor(new Float32Array([1]), loss.shape), table);
+  const one = device.tensor(new Float32Array([1]), loss.shape);
+  table.hold(one);
+  const gradients = device.tape.startingFrom(one, () => walk(loss, one, table));
+  table.drop(one);
+  return gradients;
 }
 
 /**

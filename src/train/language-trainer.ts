@@ -2,8 +2,8 @@
 import { sequentialBatches, trainingBatch, type Batch } from "../data/batches.ts";
 import type { LanguageData } from "../data/language-data.ts";
 import type { LanguageModel } from "../models/model.ts";
+import { outputLoss } from "../nn/output-layer.ts";
 import type { Pass } from "../nn/pass.ts";
-import { crossEntropy } from "../ops/cross-entropy.ts";
 import type { Device } from "../tensor/device.ts";
 import { item, type Tensor } from "../tensor/tensor.ts";
 import { partLength, type Feed, type Task } from "./task.ts";
@@ -20,8 +20,8 @@ export interface LanguageTrainerSpec extends TrainingOptions {
 export function languageTask(device: Device, model: LanguageModel): Task<Batch, LanguageModel> {
   const loss = (batch: Batch, pass: Pass): Tensor => {
     const tokens = [batch.rows * batch.context];
-    const logits = model.logits(device.tensor(batch.inputs, tokens), batch.rows, pass);
-    return crossEntropy(logits, device.tensor(batch.targets, tokens));
+    const states = model.states(device.tensor(batch.inputs, tokens), batch.rows, pass);
+    return outputLoss(states, model.output, device.tensor(batch.targets, tokens), pass);
   };
   return {
     model,

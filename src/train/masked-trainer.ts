@@ -2,11 +2,10 @@
 import { maskedBatch, sequentialMasked, type MaskedBatch, type MaskedPlan } from "../data/masked-batches.ts";
 import type { SymbolText } from "../data/symbols.ts";
 import type { MaskedModel } from "../models/encoder.ts";
+import { outputJudged, outputLoss } from "../nn/output-layer.ts";
 import type { Pass } from "../nn/pass.ts";
-import { crossEntropy } from "../ops/cross-entropy.ts";
 import type { Device } from "../tensor/device.ts";
 import { item, readTensor, type Tensor } from "../tensor/tensor.ts";
-import { countEqual, likeliest } from "./likeliest.ts";
 import { partLength, type Feed, type Task } from "./task.ts";
 import { createTaskTrainer, type Trainer, type TrainingOptions } from "./trainer.ts";
 
@@ -20,17 +19,17 @@ export interface MaskedTrainerSpec extends TrainingOptions {
 /** Mean cross entropy of the hidden symbols, nats each; judged by the share told right, too. */
 export function maskedTask(device: Device, model: MaskedModel): Task<MaskedBatch, MaskedModel> {
   const integers = (values: Int32Array): Tensor => device.tensor(values, [values.length]);
-  const logitsOf = ({ inputs, rows, places }: MaskedBatch, pass: Pass): Tensor =>
-    model.logits({ ids: integers(inputs), batch: rows }, integers(places), pass);
+  const statesOf = ({ inputs, rows, places }: MaskedBatch, pass: Pass): Tensor =>
+    model.statesAt({ ids: integers(inputs), batch: rows }, integers(places), pass);
   return {
     model,
-    loss: (batch, pass) => crossEntropy(logitsOf(batch, pass), integers(batch.targets)),
+    loss: (batch, pass) => outputLoss(statesOf(batch, pass), model.output, integers(batch.targets), pass),
     async measure(batch, pass) {
       const { targets } = batch;
-      const logits = logitsOf(batch, pass);
-      const loss = await item(crossEntropy(logits, integers(targets)));
-      const found = likeliest(await readTensor(logits), model.vocabulary);
-      return { count: targets.length, loss, correct: countEqual(found, targets) };
+      const judged = outputJudged(statesOf(batch, pass), model.output, integers(targets), pass);
+      const loss = await item(judged.loss);
+      const right = Array.from(await readTensor(judged.right));
+      return { count: targets.length, loss, correct: right.reduce((sum, hit) => sum + hit, 0) };
     },
     parts,
   };
