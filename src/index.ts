@@ -122,6 +122,7 @@ export type { FusedAttentionOptions, FusedCausalAttentionOptions } from "./ops/f
 export { gelu } from "./ops/gelu.ts";
 export { layerNorm } from "./ops/layer-norm.ts";
 export { linear } from "./ops/linear.ts";
+export { linearCrossEntropy, type LinearCrossEntropyOptions } from "./ops/linear-cross-entropy.ts";
 export type { LayerPrecision } from "./ops/operand.ts";
 export { mean } from "./ops/mean.ts";
 export { packed, unpacked } from "./ops/pack.ts";
@@ -132,6 +133,7 @@ export { reshape } from "./ops/reshape.ts";
 export { smoothedCrossEntropy, type Softening } from "./ops/smoothed-cross-entropy.ts";
 export { softmax } from "./ops/softmax.ts";
 
+export { type OutputLayer, outputLogits, outputLoss } from "./nn/output-layer.ts";
 export { ParameterSet } from "./nn/parameter-set.ts";
 export { evaluationPass, precisionAt, trainingPass, type Pass } from "./nn/pass.ts";
 export { createGroup, OptimizerGroup, type GroupSpec } from "./optim/group.ts";

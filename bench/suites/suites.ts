@@ -6,6 +6,7 @@ import { suite as gemmFormats } from "./gemm-formats.ts";
 import { suite as gemmShapes } from "./gemm-shapes.ts";
 import { suite as gemm } from "./gemm.ts";
 import { gpt, start } from "./language.ts";
+import { suite as logits } from "./logits.ts";
 import { suite as memory } from "./memory.ts";
 import { suite as optimizers } from "./optimizers.ts";
 import { suite as pointwise } from "./pointwise.ts";
@@ -22,4 +23,5 @@ export const suites: readonly Suite[] = [
   start,
   memory,
   gemmShapes,
+  logits,
 ];

@@ -26,7 +26,7 @@ export interface LinearCrossEntropyOptions extends ChunkSize {
  * In float32 the results are those of the whole to the bit for chunks of whole blocks of 256 rows, as they are by default; with
  * others dw differs in the rounding of its sums. Under a policy the operands too are those of the whole, but for errors with a scale
  * of the tensor or of its columns: each chunk has its own, which is as fine or finer. Stochastic rounding draws other bits for the
- * errors, and errors are rounded before they are multiplied by dL.
+ * errors, errors are rounded before they are multiplied by dL, and scales of whole tensors of blocks (NVFP4's) into dw chunk by chunk.
  *
  * Rows that are to have no say are to be left out of x, as a model of hidden symbols does.
  *
@@ -36,7 +36,7 @@ export interface LinearCrossEntropyOptions extends ChunkSize {
  * @param targets  [rows], int32 in 0 … classes-1
  * @returns a scalar, shape [1].
  * @throws RangeError for a chunk that is no positive integer or cuts the policy's blocks, and as `smoothedCrossEntropy`.
- * @source Hsu et al. 2024, Liger Kernel: efficient Triton kernels for LLM training, section 3.2.
+ * @source Hsu et al. 2024, Liger Kernel: efficient Triton kernels for LLM training.
  */
 export function linearCrossEntropy(
   x: Tensor,
