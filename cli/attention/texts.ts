@@ -1,6 +1,6 @@
 /** What transformers attend to in a text. */
 import { type MaskedPlan, sequentialMasked } from "../../src/data/masked-batches.ts";
-import { specialSymbols } from "../../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../../src/data/special-symbols.ts";
 import { type SymbolText, windowOf } from "../../src/data/symbols.ts";
 import type { TextExample } from "../../src/data/text-batches.ts";
 import { attentionOf, textMaps } from "../../src/train/attention-maps.ts";
@@ -54,7 +54,7 @@ export function classifiedOf(session: TextsSession, examples: readonly TextExamp
   const { config, tokenizer, classes } = session;
   const count = Math.min(tokensFor(config.model), example.ids.length);
   const ids = example.ids.slice(0, count);
-  ids[count - 1] = specialSymbols(tokenizer.vocabulary).end;
+  ids[count - 1] = specialSymbolsOf(tokenizer).end;
   const caption = `a validation text of class ${classes[example.label]}`;
   return { caption, ids, types: example.types.slice(0, count) };
 }
@@ -66,7 +66,7 @@ export function givenText(session: TextSession, text: string): TextInput {
   const symbols = tokenizer.encode(text);
   if (session.task === "language")
     return { caption: "a text that was given", ids: Int32Array.from(symbols.subarray(0, most)) };
-  const { start, end } = specialSymbols(tokenizer.vocabulary);
+  const { start, end } = specialSymbolsOf(tokenizer);
   const ids = Int32Array.from([start, ...symbols.subarray(0, most - 2), end]);
   return { caption: "a text that was given", ids };
 }
@@ -80,7 +80,8 @@ export async function attentionToText(
   const { device, policy, config, tokenizer, task } = session;
   const { layers } = await attentionOf(device, { policy, seed: config.seed }, (pass) => {
     const ids = device.tensor(input.ids, [input.ids.length]);
-    if (session.task === "language") return session.trainer.model.logits(ids, 1, pass);
+    // Logits of every symbol would be large beside what is drawn.
+    if (session.task === "language") return session.trainer.model.states(ids, 1, pass);
     const types = input.types === undefined ? null : device.tensor(input.types, [input.types.length]);
     const sequences = { ids, batch: 1, types };
     if (session.task === "texts") return session.trainer.model.logits(sequences, pass);

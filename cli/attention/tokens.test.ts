@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { byteTokenizer } from "../../src/data/byte-tokenizer.ts";
 import { characterTokenizer } from "../../src/data/character-tokenizer.ts";
 import { wordTokenizer } from "../../src/data/word-tokenizer.ts";
+import { wordpieceTokenizer } from "../../src/data/wordpiece-tokenizer.ts";
 import { tokenLabels } from "./tokens.ts";
 
 it("labels show what would not be seen", () => {
@@ -21,4 +22,10 @@ it("labels name special symbols and cut long words", () => {
   expect(labels).toContain("incomprehensi…");
   expect(labels).toContain("<script>");
   expect(labels.slice(-3)).toEqual(["[CLS]", "[SEP]", "[MASK]"]);
+});
+
+it("special word pieces are the vocabulary's own", () => {
+  const pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##able"];
+  const tokenizer = wordpieceTokenizer(pieces.map((piece) => `${piece}\n`).join(""));
+  expect(tokenLabels(tokenizer, [2, 5, 6, 4, 3])).toEqual(["[CLS]", "un", "able", "[MASK]", "[SEP]"]);
 });

@@ -1,5 +1,5 @@
 /** Symbols of a text as labels. */
-import { specialSymbols } from "../../src/data/special-symbols.ts";
+import { specialSymbolsOf } from "../../src/data/special-symbols.ts";
 import type { Tokenizer } from "../../src/data/tokenizer.ts";
 
 /** Letters of the longest label. */
@@ -15,7 +15,7 @@ const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}]/gu;
  * no character by itself, the byte in hexadecimal (`0xC3`).
  */
 export function tokenLabels(tokenizer: Tokenizer, symbols: ArrayLike<number>): string[] {
-  const { start, end, mask } = specialSymbols(tokenizer.vocabulary);
+  const { start, end, mask } = specialSymbolsOf(tokenizer);
   const special = new Map([
     [start, "[CLS]"],
     [end, "[SEP]"],
