@@ -1,24 +1,33 @@
 /** Fetches what a chunk will read before it is worked on. */
 import type { Callee, Code, Local, Module } from "./assembler.ts";
-import type { Range } from "./split.ts";
+import { pushMinimum, type Range } from "./split.ts";
 
 const LINE = 64;
+/** What the processor's own prefetchers do not look across. */
+const PAGE = 4096;
+/** Lines of a page that show them its direction. */
+const SHOWN = 4;
 
 /**
- * Defines (from, to, where) → void: reads a word of every cache line between two addresses, and stores their sum at
- * `where`, so that the reads are not optimised away.
+ * Defines (from, to, where) → void: reads a word of the first cache lines of every page between two addresses, and stores
+ * their sum at `where`, so that the reads are not optimised away.
  *
- * In a loop of hundreds of instructions a turn the processor looks too few turns ahead to keep memory busy; reads
- * alone it overlaps by the dozen.
+ * In a loop of hundreds of instructions a turn the processor looks too few turns ahead to keep memory busy, and stops at
+ * every page. These reads it overlaps, and its prefetchers go on from them while the loop computes; to read every line here
+ * would wait for all of them first.
  */
 export function defineTouch(module: Module): Callee {
   return module.function(["i32", "i32", "i32"], [], null, (code, from, to, where) => {
-    const sum = code.local("i32");
+    const [sum, last, at] = [code.local("i32"), code.local("i32"), code.local("i32")];
+    code.get(to).i32(4).op("i32.sub").set(last);
     code.while(
       () => code.get(from).get(to).op("i32.lt_u"),
       () => {
-        code.get(from).memory("i32.load").get(sum).op("i32.add").set(sum);
-        code.get(from).i32(LINE).op("i32.add").set(from);
+        for (let line = 0; line < SHOWN; line++) {
+          code.get(from).i32(LINE * line).op("i32.add").set(at); // prettier-ignore
+          pushMinimum(code, at, last).memory("i32.load").get(sum).op("i32.add").set(sum);
+        }
+        code.get(from).i32(PAGE).op("i32.add").i32(-PAGE).op("i32.and").set(from); // prettier-ignore
       },
     );
     code.get(where).get(sum).memory("i32.store");
