@@ -1,13 +1,13 @@
 /** Lowers `rows` kernels: all stages of a row in one function, row after row. */
-import { reduced, type StorageType, type Value } from "../program.ts";
+import { reduced, storageBytes, type StorageType, type Value } from "../program.ts";
 import type { RowsKernel, Stage } from "../rows.ts";
-import type { Output, Outputs } from "../signature.ts";
+import type { Inputs, Output, Outputs } from "../signature.ts";
 import { ArgumentLayout, matrixSizes } from "./argument-layout.ts";
 import { Module, type Callee, type Local } from "./assembler.ts";
 import { ConstantPool } from "./constants.ts";
 import { estimate } from "./cost.ts";
 import { Graph } from "./expression-graph.ts";
-import { wordLocal } from "./frame.ts";
+import { pushWord, wordLocal } from "./frame.ts";
 import type { Lowering, Target } from "./lowering.ts";
 import {
   blockPosition,
@@ -23,6 +23,7 @@ import { lowerReduced, lowerStores, rootsOf, type Pass, type Store } from "./pas
 import { writePass, type Walk } from "./pass-loop.ts";
 import { rowsPerChunk, writeChunks, writeShare } from "./split.ts";
 import { storeLane } from "./streams.ts";
+import { callTouch, defineTouch } from "./touch.ts";
 
 /** A kernel's expressions, lowered into one graph. */
 interface Body {
@@ -45,7 +46,7 @@ export const lowerRows: Lowering<RowsKernel> = (kernel, target) => {
   });
   const module = new Module(target);
   const writing = { target, pool, layout };
-  defineRun(module, writing, defineRows(module, writing, body));
+  defineRun(module, writing, defineRows(module, writing, body), kernel.inputs);
   const time = estimate(rootsOfBody(body), kernel.inputs, body.stored);
   return {
     module: module.encode(),
@@ -126,15 +127,29 @@ function writeRow(walk: Walk, body: Body, row: Local, columns: Local, blockAt: B
   }
 }
 
-function defineRun(module: Module, writing: Writing, rows: Callee): void {
-  module.function(["i32", "i32", "i32", "i32"], [], "run", (code, thread, threads, words) => {
+function defineRun(module: Module, writing: Writing, rows: Callee, inputs: Inputs): void {
+  const touch = defineTouch(module);
+  const fetched = Object.entries(inputs).filter(([, { access }]) => access === "element");
+  module.function(["i32", "i32", "i32", "i32"], [], "run", (code, thread, threads, words, scratch) => {
     const constants = code.local("i32");
     code.get(words).memory("i32.load").set(constants);
     const frame = frameOf(writing, code, words, constants);
     const share = writeShare(code, thread, threads, wordLocal(frame, "size:rows"), 1);
-    const size = rowsPerChunk(code, wordLocal(frame, "size:columns"));
-    writeChunks(code, share, size, ({ start, end }) =>
-      code.get(words).get(constants).get(start).get(end).call(rows),
-    );
+    const columns = wordLocal(frame, "size:columns");
+    const size = rowsPerChunk(code, columns);
+    const [from, to] = [code.local("i32"), code.local("i32")];
+    writeChunks(code, share, size, ({ start, end }) => {
+      code.get(start).get(columns).op("i32.mul").set(from).get(end).get(columns).op("i32.mul").set(to);
+      for (const [name, { storage }] of fetched)
+        callTouch(
+          code,
+          touch,
+          () => pushWord(frame, `input:${name}`),
+          storageBytes[storage],
+          { start: from, end: to },
+          scratch,
+        );
+      code.get(words).get(constants).get(start).get(end).call(rows);
+    });
   });
 }
