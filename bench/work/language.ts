@@ -51,6 +51,7 @@ export const recipes = {
   "LMD lmd-mxfp6": { ...lmd, policy: presets["lmd-mxfp6"] },
   "LMD lmd8 and mxfp6": { ...lmd, policy: lmd8WithMxfp6 },
   "Rung rung8": { optimizer: optimizers.rung, options: {}, policy: presets.rung8 },
+  "Rung rung-mxfp6": { optimizer: optimizers.rung, options: {}, policy: presets["rung-mxfp6"] },
   "LNS-Madam state8": { ...lnsMadam, policy: presets.state8 },
   "LNS-Madam state8, no momentum": {
     ...lnsMadam,

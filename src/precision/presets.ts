@@ -81,6 +81,16 @@ const lmd8: Policy = {
   moment: { first: state8.moment.first, second: held("ulns6-g1", "stochastic", 256) },
 };
 
+/** Everything at 8 bits, operands of products on ladders. */
+const rung8: Policy = {
+  ...state8,
+  name: "rung8",
+  ...operands(nearest8),
+  weight: state8.update,
+  embedding: state8.update,
+  gradient: nearest8,
+};
+
 /**
  * - `fp32`        everything in float32.
  * - `bf16`        operands of products in bfloat16, weights and optimiser state in float32: mixed precision.
@@ -95,6 +105,8 @@ const lmd8: Policy = {
  * - `mxfp8`       e4m3 blocks in both passes: with e5m2 errors, Megatron's users saw training diverge.
  * - `rung8`       all of it at 8 bits: weights, activations, errors, gradients, moments; embeddings as other weights, since
  *   the rule that it is for lets weights through zero. `docs/optim/rung.md` has its figures.
+ * - `rung-mxfp6`  the same between steps and between passes, operands of all products in 6-bit blocks, which are multiplied in
+ *   integers. Errors are rounded stochastically: to nearest they cost the README's model 0.6 % more.
  */
 export const presets = {
   fp32,
@@ -121,12 +133,12 @@ export const presets = {
   "lmd-mxfp6": lmd("lmd-mxfp6", "mxfp6-e2m3"),
   "lmd-mxfp4": lmd("lmd-mxfp4", "mxfp4-e2m1"),
   mxfp8: { ...fp32, name: "mxfp8", ...operands(mx("mxfp8-e4m3")) },
-  rung8: {
-    ...state8,
-    name: "rung8",
-    ...operands(nearest8),
-    weight: state8.update,
-    embedding: state8.update,
-    gradient: nearest8,
+  rung8,
+  "rung-mxfp6": {
+    ...rung8,
+    name: "rung-mxfp6",
+    weight: mx("mxfp6-e2m3"),
+    activation: mx("mxfp6-e2m3"),
+    error: { ...mx("mxfp6-e2m3"), rounding: "stochastic" },
   },
 } as const satisfies Record<string, Policy>;

@@ -92,6 +92,7 @@ describe("train --json", () => {
 describe("stateBytes", () => {
   it.each([
     ["rung8", "rung"],
+    ["rung-mxfp6", "rung"],
     ["state8", "lns-madam"],
     ["lns-madam-8", "lns-madam"],
     ["state16", "lns-madam"],
