@@ -239,13 +239,13 @@ export class OptimizerGroup {
     return quantiseScaled(gradient, precision, null, key);
   }
 
-  /** Everything a checkpoint keeps besides the weights themselves, by name. */
   /** The names in {@link tensors} of what stands in the place of weights. */
   get partNames(): readonly string[] {
     const parts = this.rule.fields.filter(({ field }) => field.role === "part");
     return this.slots.flatMap(({ parameter }) => parts.map(({ name }) => `${parameter.name}.${name}`));
   }
 
+  /** Everything a checkpoint keeps besides the weights themselves, by name. */
   tensors(): Record<string, Tensor> {
     const all: Record<string, Tensor> = {};
     for (const { parameter, scale, state } of this.slots) {

@@ -1,5 +1,5 @@
 /** Element and column numbers of the lanes of a loop. */
-import { operands, type IndexAxis, type Node, type Value } from "../program.ts";
+import { operands, type IndexAxis, type Value } from "../program.ts";
 import type { Local } from "./assembler.ts";
 import { pushUniform, pushVector, type Frame } from "./frame.ts";
 import type { Position } from "./streams.ts";
@@ -83,7 +83,7 @@ export function countedBy({ node }: Value): Counted | null {
   if (node.kind !== "binary") return null;
   const { a, b } = node;
   const counted = countedBy(a);
-  if (node.op === "mul" && isNumber(a.node) && b.node.kind === "constant")
+  if (node.op === "mul" && a.node.kind === "index" && b.node.kind === "constant")
     return counted && { ...counted, times: constantOf(b) };
   if (node.op === "add" && counted?.base === null && b.node.kind === "uniform")
     return { ...counted, base: b.node.name };
@@ -100,5 +100,3 @@ function countedAmong(roots: readonly Value[]): Value[] {
   };
   return roots.flatMap(visit);
 }
-
-const isNumber = ({ kind }: Node): boolean => kind === "index";
